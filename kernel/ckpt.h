@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ckpt: what the pieces of the module know of each other.
+ *
+ * A checkpoint goes through separate steps:
+ *	collect	walk all the state, number the shared objects, meet every
+ *		reason for refusal; nothing is written
+ *	save	turn kernel objects into records, in memory
+ *	snapshot take hold of the address spaces
+ *	stream	write the records and, between them, the pages
+ * and a restart through
+ *	restore	read, verify and check every record; make new objects beside
+ *		the task's own ("staged"); all of it can be undone
+ *	commit	when the trailer has verified: put the staged objects in
+ *		place; what fails here kills the task
+ *
+ * Each resource has one file obj_<resource>.c with all of its steps.
+ */
+#ifndef _CKPT_H
+#define _CKPT_H
+
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/path.h>
+#include <linux/rhashtable-types.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+#include <linux/xxhash.h>
+#include <linux/ckpt.h>
+#include <linux/ckpt_image.h>
+#include "ckpt_check.h"
+
+struct ckpt_ctx;
+struct ckpt_restart;
+
+/* ---- objhash.c: shared objects --------------------------------------------- */
+
+/**
+ * struct ckpt_obj_ops - what the objhash and the steps need of one type
+ * @name: as messages call it
+ * @grab: checkpoint: take a reference on a live object
+ * @drop: checkpoint: give it back
+ * @collect: checkpoint: collect the objects that this one uses, refuse what
+ *	is not supported (by ckpt_fail()); called once for an object
+ * @save: checkpoint: save the objects it uses (ckpt_obj_save()), then its own
+ *	records; called once for an object
+ * @restore: restart: make the staged object of the record @rec, read the
+ *	records that belong to it, and hand it to ckpt_obj_insert(); @rec is
+ *	valid until the next record is read
+ * @unstage: restart: free a staged object (its reference for shared ones)
+ */
+struct ckpt_obj_ops {
+	const char *name;
+	void (*grab)(void *ptr);
+	void (*drop)(void *ptr);
+	int (*collect)(struct ckpt_ctx *ctx, void *ptr);
+	int (*save)(struct ckpt_ctx *ctx, void *ptr, int objref);
+	int (*restore)(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec);
+	void (*unstage)(void *ptr);
+};
+
+#define CKPT_X(NAME, res) extern const struct ckpt_obj_ops ckpt_##res##_ops;
+CKPT_OBJ_TYPES(CKPT_X)
+#undef CKPT_X
+
+struct ckpt_objhash {
+	struct rhashtable by_key; /* checkpoint: address; restart: objref */
+	struct list_head list; /* in order of appearance */
+	int next_ref;
+	bool ready;
+};
+
+int ckpt_objhash_init(struct ckpt_ctx *ctx);
+void ckpt_objhash_free(struct ckpt_ctx *ctx);
+int ckpt_obj_collect(struct ckpt_ctx *ctx, void *ptr, enum ckpt_obj_type type);
+int ckpt_obj_save(struct ckpt_ctx *ctx, void *ptr, enum ckpt_obj_type type);
+int ckpt_obj_ref(struct ckpt_ctx *ctx, const void *ptr);
+unsigned int ckpt_obj_users(struct ckpt_ctx *ctx, const void *ptr);
+int ckpt_obj_insert(struct ckpt_ctx *ctx, int objref, enum ckpt_obj_type type,
+		    void *ptr);
+void *ckpt_obj_fetch(struct ckpt_ctx *ctx, int objref, enum ckpt_obj_type type);
+const struct ckpt_obj_ops *ckpt_obj_ops_of(enum ckpt_obj_type type);
+
+/* ---- io.c: records out and in ---------------------------------------------- */
+
+struct ckpt_chunk;
+
+struct ckpt_out {
+	struct list_head chunks; /* of records, in order */
+	size_t bytes; /* held in memory */
+	struct file *file;
+	u64 written; /* bytes given to file */
+	u64 nr_records;
+	u64 digest;
+	u64 pages;
+	u64 zero_pages;
+};
+
+struct ckpt_in {
+	struct file *file;
+	const u8 *head; /* read by the caller already, kernel memory */
+	size_t head_len, head_pos;
+	u64 pos; /* offset in the image */
+	u64 rec_pos; /* of the current record */
+	u64 digest;
+	struct ckpt_seq seq;
+	struct ckpt_hdr peeked;
+	u64 peeked_csum;
+	bool have_peeked;
+	struct ckpt_hdr *rec; /* current record */
+	size_t rec_size; /* allocated for it */
+};
+
+void *ckpt_out_rec(struct ckpt_ctx *ctx, enum ckpt_hdr_type type, size_t len);
+int ckpt_out_pages(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *vma,
+		   int mm_objref, struct mm_struct *mm);
+int ckpt_out_stream(struct ckpt_ctx *ctx);
+int ckpt_out_head_and_error(struct ckpt_ctx *ctx);
+void ckpt_out_free(struct ckpt_ctx *ctx);
+int ckpt_out_write(struct ckpt_ctx *ctx, const void *buf, size_t len);
+
+int ckpt_in_peek(struct ckpt_ctx *ctx);
+const struct ckpt_hdr *ckpt_in_rec(struct ckpt_ctx *ctx);
+const struct ckpt_hdr *ckpt_in_expect(struct ckpt_ctx *ctx,
+				      enum ckpt_hdr_type type);
+int ckpt_in_read(struct ckpt_ctx *ctx, void *buf, size_t len);
+int ckpt_in_drain_eof(struct ckpt_ctx *ctx);
+void ckpt_in_free(struct ckpt_ctx *ctx);
+
+/* ---- err.c: errors and the log --------------------------------------------- */
+
+/*
+ * ckpt_fail() - report a failure, once, where it is detected
+ * @ctx: operation
+ * @err: negative errno, which it returns
+ * @obj: what failed: "fd 3", "area", "task"...; a constant string
+ * The first failure becomes the image's error record.  The message gets the
+ * task's pid and comm (checkpoint) or the image offset (restart) added.
+ */
+__printf(4, 5) int ckpt_fail(struct ckpt_ctx *ctx, int err, const char *obj,
+			     const char *fmt, ...);
+__printf(2, 3) void ckpt_log(struct ckpt_ctx *ctx, const char *fmt, ...);
+
+/* Refuse a kind of state that is not supported (-EOPNOTSUPP). */
+#define ckpt_refuse(ctx, obj, fmt, ...) \
+	ckpt_fail(ctx, -EOPNOTSUPP, obj, fmt " is not supported", ##__VA_ARGS__)
+
+/* ---- ctx.c: an operation --------------------------------------------------- */
+
+/**
+ * struct ckpt_ctx - one checkpoint or restart
+ * @flags: CHECKPOINT_* or RESTART_*
+ * @task: the task being worked on; a reference is held by the operation
+ * @self: a self checkpoint, or restart
+ * @objhash: shared objects
+ * @out: checkpoint: the stream out
+ * @in: restart: the stream in
+ * @logfile: messages for the caller, or NULL
+ * @err: first error
+ * @errmsg: its text
+ * @time_mono: ns, the host's CLOCK_MONOTONIC at the checkpoint (as saved)
+ */
+struct ckpt_ctx {
+	bool restarting;
+	bool self;
+	u64 flags;
+	int ckptid;
+	struct task_struct *task;
+	struct file *dev_file; /* the session */
+	struct ckpt_objhash objhash;
+	struct ckpt_out out;
+	struct ckpt_in in;
+	struct file *logfile;
+	struct mutex err_lock; /* protects err, errmsg, err_text */
+	int err;
+	char errmsg[CKPT_ERR_MAX];
+
+	/* checkpoint */
+	u64 time_real, time_mono, time_boot;
+	unsigned long nvcsw, nivcsw; /* of the frozen task, at collect */
+	struct pt_regs *frozen_regs; /* copy of them */
+
+	/* restart */
+	struct ckpt_restart *restart;
+	struct cred *saver_cred;
+};
+
+/* ---- restart.c: the state of a restart that resources share ----------------- */
+
+struct ckpt_inherited {
+	int image_fd;
+	struct file *file;
+};
+
+/**
+ * struct ckpt_scratch - a page of the new address space during the commit
+ * Kernel code that has to hand a user pointer to a system call's entry puts
+ * its data there.
+ */
+struct ckpt_restart {
+	struct ckpt_hdr_header header; /* copies of records of the head */
+	struct ckpt_hdr_header_arch arch;
+	struct ckpt_hdr_tree_task tree_task; /* without its pids[] */
+	int nr_inherited;
+	struct ckpt_inherited *inherited;
+	bool committing; /* past the point of no return */
+	struct mm_struct *old_mm; /* the task's own, while the new one is in */
+	void __user *scratch; /* commit: a page of the new mm */
+	struct ckpt_task_image *task_image;
+};
+
+/*
+ * ckpt_syscall() - run a system call's own code with the caller's rights
+ * Goes through the entry that user space goes through, so that every check is
+ * the kernel's own.  User pointers must point into the scratch page
+ * (ckpt_scratch_put()).
+ */
+long ckpt_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
+		  unsigned long a2, unsigned long a3, unsigned long a4,
+		  unsigned long a5);
+/* Copy @len bytes to offset @off of the scratch page; its user address. */
+void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off,
+			      const void *buf, size_t len);
+int ckpt_scratch_get(struct ckpt_ctx *ctx, size_t off, void *buf, size_t len);
+
+/* File that the caller of restart gave for @image_fd, or NULL (borrowed). */
+struct file *ckpt_restart_inherited(struct ckpt_ctx *ctx, int image_fd);
+
+/* ---- the resources --------------------------------------------------------- */
+
+/*
+ * Commit steps, called by restart.c in this order once the trailer has
+ * verified, in the context of the task; @staged is what @restore inserted.
+ */
+int ckpt_fs_commit(struct ckpt_ctx *ctx, void *staged);
+int ckpt_files_commit(struct ckpt_ctx *ctx, void *staged);
+int ckpt_sighand_commit(struct ckpt_ctx *ctx, void *staged);
+int ckpt_signal_commit(struct ckpt_ctx *ctx, void *staged);
+int ckpt_cred_commit(struct ckpt_ctx *ctx, void *staged);
+
+/* obj_signal.c: pending queues, for the task's private one too. */
+struct sigpending;
+/* number of entries to save, or -errno */
+int ckpt_sigpending_count(struct ckpt_ctx *ctx, struct task_struct *t,
+			  struct sigpending *pending);
+/* writes exactly @nr SIGINFO records */
+int ckpt_sigpending_save(struct ckpt_ctx *ctx, struct task_struct *t,
+			 struct sigpending *pending, int nr);
+/* reads @nr SIGINFO records into a kvmalloc'ed array (NULL when nr is 0) */
+int ckpt_sigpending_restore(struct ckpt_ctx *ctx, u32 nr,
+			    struct ckpt_hdr_siginfo **infos);
+/* queues them to current; every signal must be blocked by then */
+int ckpt_sigpending_commit(struct ckpt_ctx *ctx,
+			   const struct ckpt_hdr_siginfo *infos, u32 nr,
+			   bool shared);
+
+/*
+ * task.c: what belongs to one task alone, but for CPU state: comm, scheduling,
+ * affinity, ids of user memory (robust list, rseq), signal mask, flags.
+ */
+struct ckpt_task_image {
+	struct ckpt_hdr_task *task; /* with its cpus[] */
+	struct ckpt_hdr_cpu cpu;
+	struct ckpt_hdr_xstate *xstate;
+	struct ckpt_hdr_restart_block rb;
+	struct ckpt_hdr_siginfo *siginfo;
+};
+
+int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_task_save(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_task_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec);
+void ckpt_task_image_free(struct ckpt_task_image *img);
+/* check, before anything is changed, that the caller may become this task */
+int ckpt_task_check(struct ckpt_ctx *ctx, const struct ckpt_task_image *img);
+/* while the caller's credentials still hold: scheduling, personality, ... */
+int ckpt_task_commit_early(struct ckpt_ctx *ctx,
+			   const struct ckpt_task_image *img);
+/* after the new credentials: pdeath_signal, no_new_privs, mask, rseq, ... */
+int ckpt_task_commit_late(struct ckpt_ctx *ctx,
+			  const struct ckpt_task_image *img);
+
+/* arch/x86/cpu.c */
+int ckpt_cpu_collect(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_cpu_save(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_cpu_check(struct ckpt_ctx *ctx, const struct ckpt_task_image *img);
+int ckpt_cpu_commit(struct ckpt_ctx *ctx, const struct ckpt_task_image *img,
+		    long *ret);
+void ckpt_arch_header(struct ckpt_hdr_header_arch *h);
+
+/* arch/x86/restart_block.c */
+int ckpt_restart_block_collect(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_restart_block_save(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_restart_block_commit(struct ckpt_ctx *ctx,
+			      const struct ckpt_hdr_restart_block *rb);
+
+/* obj_mm.c */
+int ckpt_mm_commit(struct ckpt_ctx *ctx, void *staged);
+void ckpt_mm_rollback(struct ckpt_ctx *ctx);
+int ckpt_mm_commit_flags(struct ckpt_ctx *ctx, void *staged);
+
+/* obj_file.c */
+/* Path of @path as the caller sees it, checked to lead there; kfree(). */
+char *ckpt_path_save(struct ckpt_ctx *ctx, const struct path *path,
+		     const char *what);
+
+#endif /* _CKPT_H */
