@@ -10,23 +10,39 @@
 #ifndef _CKPT_KSYM_H
 #define _CKPT_KSYM_H
 
+#include <linux/capability.h>
 #include <linux/static_call.h>
-#include <linux/version.h>
 #include <linux/types.h>
+#include <linux/uidgid.h>
+#include <linux/version.h>
 
 struct btf;
+struct cpumask;
 struct cred;
 struct file;
+struct file_operations;
+struct files_struct;
 struct fpstate;
+struct fs_struct;
+struct itimerspec64;
+struct k_itimer;
 struct k_sigaction;
 struct kernel_clone_args;
+struct lsm_blob_sizes;
 struct membuf;
 struct mm_struct;
 struct mm_walk_ops;
+struct mnt_namespace;
+struct mutex;
+struct ns_common;
+struct nsproxy;
+struct path;
 struct pt_regs;
 struct rlimit;
+struct sighand_struct;
 struct task_struct;
 struct user_regset;
+struct user_struct;
 struct vdso_image;
 struct vm_operations_struct;
 
