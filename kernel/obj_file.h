@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Open files: what the pieces that handle them know of each other.
+ */
+#ifndef _CKPT_OBJ_FILE_H
+#define _CKPT_OBJ_FILE_H
+
+#include "ckpt.h"
+
+#define CKPT_WHO_LEN 24 /* "fd 1048576" */
+
+/**
+ * struct ckpt_staged_file - a FILE of the image during a restart
+ * @file: the open file, or NULL: not needed yet, or CKPT_FILE_EXTERNAL
+ * @rec: copy of the record
+ * @path: its path, or what it was; NUL-terminated
+ * @now_size: size when it was opened
+ * @now_mtime: modification time when it was opened
+ * @truncate: the commit cuts it to the size of the record
+ * @committed: the commit is through with it
+ *
+ * A file is opened when it is first needed, so that one whose descriptors are
+ * all inherited need not exist.
+ */
+struct ckpt_staged_file {
+	struct file *file;
+	struct ckpt_hdr_file rec; /* without its path[] */
+	char *path;
+	u64 now_size;
+	struct timespec64 now_mtime;
+	bool truncate;
+	bool committed;
+};
+
+/*
+ * The staged FILE @objref, opened.  @who: what it is for, in messages: "fd 3",
+ * "mapped file".  Borrowed from the objhash; an ERR_PTR() has been reported.
+ */
+struct ckpt_staged_file *ckpt_file_stage(struct ckpt_ctx *ctx, int objref,
+					 const char *who);
+/* The same, and only the open file. */
+struct file *ckpt_file_staged(struct ckpt_ctx *ctx, int objref,
+			      const char *who);
+/* The file of a mapping or of the exe link must be as it was. */
+int ckpt_file_check_unchanged(struct ckpt_ctx *ctx, int objref);
+
+/* file_kind.c: which kind of file the image can hold @file as, or refuse. */
+int ckpt_file_kind(struct ckpt_ctx *ctx, struct file *file, const char *who);
+bool ckpt_file_is_mem_dev(dev_t rdev);
+
+/* file_path.c: text for people; never fails, may be cut. */
+void ckpt_path_text(const struct path *path, char *buf, size_t len);
+
+/* obj_pipe.c */
+int ckpt_pipe_collect_end(struct ckpt_ctx *ctx, struct file *file);
+int ckpt_pipe_save_end(struct ckpt_ctx *ctx, struct file *file,
+		       const char *who);
+struct file *ckpt_pipe_take_end(struct ckpt_ctx *ctx, int objref, bool write,
+				const char *who);
+
+#endif /* _CKPT_OBJ_FILE_H */
