@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Runs in the virtual machine, started by init.c once the payload disk has been
+# unpacked: puts in place what a Debian system does after `make install` (the
+# library cache, the module, the mode of /dev/ckpt, the sysctls), mounts the
+# disk of `run -d`, and becomes COMMAND.
+
+setup_failed() {
+	echo "ckpt-vm: $*" >&2
+	exit 97
+}
+
+# modprobe finds ckpt by this rule: depmod over 9p would take half a minute.
+load_module() {
+	local ko dep deps
+
+	ko=/lib/modules/$(uname -r)/updates/ckpt.ko
+	[ -e "$ko" ] || setup_failed "$ko is not in the payload"
+	for dep in $(modinfo -F depends "$ko" | tr , ' '); do
+		deps+="modprobe $dep && "
+	done
+	{
+		echo "install ckpt ${deps-}insmod $ko \$CMDLINE_OPTS"
+		echo 'remove ckpt rmmod ckpt'
+	} >/etc/modprobe.d/ckpt.conf
+	[ -z "$CKPT_NO_MODULE" ] || return 0
+	modprobe ckpt || setup_failed 'the module does not load (see the console log)'
+	# What packaging/60-ckpt.rules does under udev.
+	[ ! -e /dev/ckpt ] || chmod 0666 /dev/ckpt
+	find /etc/sysctl.d /usr/lib/sysctl.d -name '*ckpt*' \
+		-exec sysctl -q -p {} + 2>/dev/null
+}
+
+mount_disk() {
+	[ -b /dev/vdc ] || return 0
+	blkid /dev/vdc >/dev/null ||
+		mke2fs -q -t ext4 -L ckpt-disk /dev/vdc || setup_failed 'mke2fs failed'
+	mount -o noatime /dev/vdc /disk || setup_failed 'cannot mount /disk'
+}
+
+# shellcheck source=/dev/null
+. /ckpt-vm/env
+ldconfig
+mount_disk
+if [ -z "$CKPT_NO_MODULE" ] || [ -e "/lib/modules/$(uname -r)/updates/ckpt.ko" ]; then
+	load_module
+fi
+cd /root || exit 97
+exec sh -c "$(cat /ckpt-vm/command)"

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Process 1 of the test machine, statically linked, alone in the initrd.
+ *
+ * Loads the modules that the root file system needs, mounts it and everything
+ * a running system has, starts guest.sh from the payload disk, reaps orphans
+ * until that ends, sends its status to the host and turns the machine off.
+ *
+ * Channels to the host: /dev/vport0p1 is COMMAND's output, /dev/vport0p2 takes
+ * the exit status as decimal text. Without a status the host knows that the
+ * machine came to a bad end.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SETUP_FAILED 97
+#define P9_OPTIONS "trans=virtio,version=9p2000.L,msize=262144"
+
+static void power_off(void)
+{
+	sync();
+	reboot(RB_POWER_OFF);
+	pause();
+}
+
+__attribute__((format(printf, 1, 2))) static void fail(const char *fmt, ...)
+{
+	int error = errno;
+	va_list ap;
+
+	printf("ckpt-init: ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf(": %s\n", strerror(error));
+	fflush(stdout);
+	power_off();
+}
+
+static void mount_at(const char *source, const char *target, const char *type,
+		     unsigned long flags, const char *data)
+{
+	mkdir(target, 0755);
+	if (mount(source, target, type, flags, data))
+		fail("mount %s on %s", source, target);
+}
+
+static void load_modules(void)
+{
+	FILE *order = fopen("/modules/order", "r");
+	char path[128];
+
+	if (!order)
+		fail("/modules/order");
+	while (fscanf(order, "%127s", path) == 1) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
+			fail("load %s", path);
+		close(fd);
+	}
+	fclose(order);
+}
+
+/* The initrd is rootfs: it cannot be pivoted away, so move onto it. */
+static void enter_root(void)
+{
+	mount_at("/dev/vda", "/root", "ext4", MS_NOATIME, NULL);
+	if (mount("/dev", "/root/dev", NULL, MS_MOVE, NULL))
+		fail("move /dev");
+	if (chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") ||
+	    chdir("/"))
+		fail("enter the root file system");
+}
+
+static void mount_all(void)
+{
+	mount_at("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	mount_at("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	mount_at("cgroup2", "/sys/fs/cgroup", "cgroup2",
+		 MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	mount_at("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+		 "gid=5,mode=620,ptmxmode=666");
+	mount_at("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+	mount_at("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
+	mount_at("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+	mount_at("repo", "/repo", "9p", MS_RDONLY, P9_OPTIONS ",cache=loose");
+	mount_at("out", "/host-out", "9p", 0, P9_OPTIONS);
+
+	/* ckpt.ko goes on top of the kernel's own modules. */
+	mount_at("modules", "/run/modules", "9p", MS_RDONLY, P9_OPTIONS ",cache=loose");
+	mkdir("/run/modules-upper", 0755);
+	mkdir("/run/modules-work", 0755);
+	mount_at("modules", "/lib/modules", "overlay", 0,
+		 "lowerdir=/run/modules,upperdir=/run/modules-upper,"
+		 "workdir=/run/modules-work");
+	symlink("/proc/self/fd", "/dev/fd");
+	symlink("/proc/self/fd/0", "/dev/stdin");
+	symlink("/proc/self/fd/1", "/dev/stdout");
+	symlink("/proc/self/fd/2", "/dev/stderr");
+	symlink("/proc/mounts", "/etc/mtab");
+}
+
+static void set_up_network(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	sethostname("ckpt", 4);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo))
+		fail("bring lo up");
+	close(fd);
+}
+
+/* The host announces the ports some time after their driver is there. */
+static int open_port(const char *path)
+{
+	int tries = 1000, fd;
+
+	while ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0 && errno == ENOENT && tries--)
+		usleep(10000);
+	if (fd < 0)
+		fail("open %s", path);
+	return fd;
+}
+
+static void guest_main(void)
+{
+	static char *const argv[] = { "sh", "-c",
+				      "tar --keep-directory-symlink --no-overwrite-dir -xf /dev/vdb -C / && "
+				      "exec bash /ckpt-vm/guest.sh",
+				      NULL };
+	static char *const envp[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+				      "/usr/bin:/sbin:/bin",
+				      "HOME=/root", "LANG=C.UTF-8", "TERM=dumb", NULL };
+	int in = open("/dev/null", O_RDONLY);
+	int out = open_port("/dev/vport0p1");
+
+	if (in < 0)
+		fail("open /dev/null");
+	dup2(in, 0);
+	dup2(out, 1);
+	dup2(out, 2);
+	if (in > 2)
+		close(in);
+	setsid();
+	execve("/bin/sh", argv, envp);
+	_exit(SETUP_FAILED);
+}
+
+static int reap_until(pid_t guest)
+{
+	int status;
+
+	for (;;) {
+		pid_t pid = wait(&status);
+
+		if (pid < 0 && errno != EINTR)
+			fail("wait");
+		if (pid == guest)
+			break;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void report(int status)
+{
+	int fd = open_port("/dev/vport0p2");
+
+	if (dprintf(fd, "%d\n", status) < 0)
+		fail("report the status");
+	close(fd);
+}
+
+static void stop_everything(void)
+{
+	/* Give the last output time to leave the machine: ports drain on close. */
+	kill(-1, SIGKILL);
+	while (wait(NULL) > 0)
+		;
+	sync();
+	umount("/disk");
+}
+
+int main(void)
+{
+	pid_t guest;
+	int status;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, NULL) && errno != EBUSY)
+		fail("mount /dev");
+	load_modules();
+	enter_root();
+	mount_all();
+	set_up_network();
+
+	guest = fork();
+	if (guest < 0)
+		fail("fork");
+	if (!guest)
+		guest_main();
+	status = reap_until(guest);
+	stop_everything();
+	report(status);
+	power_off();
+	return 0;
+}
