@@ -40,25 +40,29 @@
 
 /* ---- collect --------------------------------------------------------------- */
 
-/* How messages call @file: by a descriptor of the task, if it has one. */
+/*
+ * How messages call @file: by a descriptor of the task, if it has one.  The
+ * walk over a table has left it in ctx->fd.
+ */
 static void file_who(struct ckpt_ctx *ctx, struct file *file, char *who)
 {
 	struct task_struct *t = ctx->task;
 	struct fdtable *fdt;
-	unsigned int fd;
+	bool found = false;
 
-	strscpy(who, "mapped file", CKPT_WHO_LEN);
 	task_lock(t);
 	rcu_read_lock();
-	fdt = t->files ? rcu_dereference(t->files->fdt) : NULL;
-	for (fd = 0; fdt && fd < fdt->max_fds; fd++) {
-		if (rcu_access_pointer(fdt->fd[fd]) == file) {
-			snprintf(who, CKPT_WHO_LEN, "fd %u", fd);
-			break;
-		}
+	if (t->files) {
+		fdt = rcu_dereference(t->files->fdt);
+		found = ctx->fd < fdt->max_fds &&
+			rcu_access_pointer(fdt->fd[ctx->fd]) == file;
 	}
 	rcu_read_unlock();
 	task_unlock(t);
+	if (found)
+		snprintf(who, CKPT_WHO_LEN, "fd %u", ctx->fd);
+	else
+		strscpy(who, "mapped file", CKPT_WHO_LEN);
 }
 
 static int file_sync(struct ckpt_ctx *ctx, struct file *file, const char *who)
@@ -172,6 +176,9 @@ static int file_save_rec(struct ckpt_ctx *ctx, struct file *file, int objref,
 	rec->objref = objref;
 	rec->kind = kind;
 	rec->f_flags = file->f_flags & FILE_FLAGS;
+	/* overlayfs opens the file below it, which mappings use, with it */
+	if (file_inode(file) != d_inode(ckpt_file_path(file)->dentry))
+		rec->f_flags &= ~O_NOATIME;
 	if (file->f_mode & FMODE_READ)
 		rec->f_mode |= CKPT_FMODE_READ;
 	if (file->f_mode & FMODE_WRITE)

@@ -12,24 +12,24 @@
 /**
  * struct ckpt_staged_file - a FILE of the image during a restart
  * @file: the open file, or NULL: not needed yet, or CKPT_FILE_EXTERNAL
- * @rec: copy of the record
  * @path: its path, or what it was; NUL-terminated
  * @now_size: size when it was opened
  * @now_mtime: modification time when it was opened
  * @truncate: the commit cuts it to the size of the record
  * @committed: the commit is through with it
+ * @rec: copy of the record
  *
  * A file is opened when it is first needed, so that one whose descriptors are
  * all inherited need not exist.
  */
 struct ckpt_staged_file {
 	struct file *file;
-	struct ckpt_hdr_file rec; /* without its path[] */
 	char *path;
 	u64 now_size;
 	struct timespec64 now_mtime;
 	bool truncate;
 	bool committed;
+	struct ckpt_hdr_file rec; /* without its path[] */
 };
 
 /*

@@ -94,6 +94,7 @@ static int files_collect(struct ckpt_ctx *ctx, void *ptr)
 	int ref;
 
 	for (fd = 0; (file = files_next(ptr, &fd, &flags)); fd++) {
+		ctx->fd = fd;
 		ref = ckpt_obj_collect(ctx, file, CKPT_OBJ_FILE);
 		fput(file);
 		if (ref < 0)
@@ -129,6 +130,7 @@ static int files_save_children(struct ckpt_ctx *ctx, struct files_struct *files)
 	u32 flags;
 
 	for (fd = 0; (file = files_next(files, &fd, &flags)); fd++) {
+		ctx->fd = fd;
 		ref = ckpt_obj_save(ctx, file, CKPT_OBJ_FILE);
 		fput(file);
 		if (ref < 0)

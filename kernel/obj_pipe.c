@@ -53,10 +53,12 @@ struct live_pipe {
 	struct file **file;
 };
 
-/* A pipe during a restart: [0] is read from, [1] written to. */
+/*
+ * A pipe during a restart: [0] is read from, [1] written to; NULL when its
+ * FILE has taken it.
+ */
 struct staged_pipe {
 	struct file *end[2];
-	bool taken[2];
 };
 
 static DEFINE_MUTEX(pipes_lock); /* protects pipes */
@@ -331,8 +333,11 @@ static void pipe_unstage(void *ptr)
 {
 	struct staged_pipe *sp = ptr;
 
-	fput(sp->end[0]);
-	fput(sp->end[1]);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sp->end); i++)
+		if (sp->end[i])
+			fput(sp->end[i]);
 	kfree(sp);
 }
 
@@ -450,22 +455,24 @@ static int pipe_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
  *
  * An end that no FILE takes is closed when the restart ends.
  *
- * Return: open file with a reference for the caller, or an ERR_PTR() of an
+ * Return: open file, the caller's from now on, or an ERR_PTR() of an
  * error that has been reported.
  */
 struct file *ckpt_pipe_take_end(struct ckpt_ctx *ctx, int objref, bool write,
 				const char *who)
 {
 	struct staged_pipe *sp = ckpt_obj_fetch(ctx, objref, CKPT_OBJ_PIPE);
+	struct file *file;
 
 	if (IS_ERR(sp))
 		return ERR_CAST(sp);
-	if (sp->taken[write])
+	file = sp->end[write];
+	if (!file)
 		return ERR_PTR(ckpt_fail(ctx, -EINVAL, who,
 					 "two open files for one end of pipe %d",
 					 objref));
-	sp->taken[write] = true;
-	return get_file(sp->end[write]);
+	sp->end[write] = NULL;
+	return file;
 }
 
 const struct ckpt_obj_ops ckpt_pipe_ops = {

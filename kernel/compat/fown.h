@@ -38,9 +38,13 @@ static inline struct ckpt_fown ckpt_fown_get(struct file *file)
 	if (!owner)
 		return fown;
 	read_lock_irq(&owner->lock);
-	fown.pid = get_pid(owner->pid);
 	fown.type = owner->pid_type;
 	fown.signum = owner->signum;
+	/* as F_GETOWN: one that is gone does not count */
+	rcu_read_lock();
+	if (owner->pid && pid_task(owner->pid, fown.type))
+		fown.pid = get_pid(owner->pid);
+	rcu_read_unlock();
 	read_unlock_irq(&owner->lock);
 	return fown;
 }
