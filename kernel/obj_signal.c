@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the threads of a process share in their signal_struct.
+ *
+ * Captured: resource limits, itimers, POSIX timers, signals pending for the
+ * process, oom_score_adj, the child-subreaper mark.
+ * Refused: more than one thread; a process that is stopped, exits, executes a
+ * program or dumps core; a namespace's init.
+ * Not kept, the restarted process has its own: CPU times and other statistics
+ * (CPU clocks begin with the restarter's), the controlling terminal (it belongs
+ * to the session; a restarted process is in the session it was created in),
+ * autogroup, audit state, "was continued" marks for wait().
+ *
+ * Rights: raising a hard limit and lowering oom_score_adj below what the
+ * caller's own process may have both need CAP_SYS_RESOURCE, as for prlimit()
+ * and /proc/PID/oom_score_adj.  Checked when the record is read, enforced once
+ * more by prlimit() itself.
+ *
+ * The commit sets the limits last: until then the caller's apply.
+ *
+ * Locking: siglock, task_lock for limits, oom_adj_mutex; never one within the
+ * other.
+ */
+#include <linux/mutex.h>
+#include <linux/oom.h>
+#include <linux/prctl.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/syscalls.h>
+#include "ckpt.h"
+#include "ksym.h"
+#include "timers.h"
+
+static_assert(RLIM_NLIMITS == CKPT_NLIMITS);
+
+/* What restore makes. */
+struct staged_signal {
+	struct ckpt_hdr_signal rec;
+	struct ckpt_hdr_siginfo *infos;
+	struct ckpt_timer_list timers;
+};
+
+static const char *const limit_names[CKPT_NLIMITS] = {
+	[RLIMIT_CPU] = "RLIMIT_CPU",
+	[RLIMIT_FSIZE] = "RLIMIT_FSIZE",
+	[RLIMIT_DATA] = "RLIMIT_DATA",
+	[RLIMIT_STACK] = "RLIMIT_STACK",
+	[RLIMIT_CORE] = "RLIMIT_CORE",
+	[RLIMIT_RSS] = "RLIMIT_RSS",
+	[RLIMIT_NPROC] = "RLIMIT_NPROC",
+	[RLIMIT_NOFILE] = "RLIMIT_NOFILE",
+	[RLIMIT_MEMLOCK] = "RLIMIT_MEMLOCK",
+	[RLIMIT_AS] = "RLIMIT_AS",
+	[RLIMIT_LOCKS] = "RLIMIT_LOCKS",
+	[RLIMIT_SIGPENDING] = "RLIMIT_SIGPENDING",
+	[RLIMIT_MSGQUEUE] = "RLIMIT_MSGQUEUE",
+	[RLIMIT_NICE] = "RLIMIT_NICE",
+	[RLIMIT_RTPRIO] = "RLIMIT_RTPRIO",
+	[RLIMIT_RTTIME] = "RLIMIT_RTTIME",
+};
+
+/* A task, which the operation holds, holds its signal_struct to its end. */
+static void signal_grab(void *ptr)
+{
+}
+
+static void signal_drop(void *ptr)
+{
+}
+
+static int signal_collect(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct signal_struct *sig = ptr;
+	unsigned int flags = READ_ONCE(sig->flags);
+	int threads = READ_ONCE(sig->nr_threads);
+
+	if ((flags & SIGNAL_GROUP_EXIT) || READ_ONCE(sig->core_state))
+		return ckpt_fail(ctx, -ESRCH, "process", "it is exiting");
+	if (READ_ONCE(sig->group_exec_task))
+		return ckpt_fail(ctx, -EAGAIN, "process",
+				 "it is executing a program");
+	if ((flags & (SIGNAL_STOP_STOPPED | SIGNAL_CLD_MASK)) ||
+	    READ_ONCE(sig->group_stop_count))
+		return ckpt_refuse(ctx, "process", "a stopped process");
+	if (flags & SIGNAL_UNKILLABLE)
+		return ckpt_refuse(ctx, "process", "the init of a namespace");
+	if (flags & ~SIGNAL_STOP_CONTINUED)
+		return ckpt_refuse(ctx, "process", "signal state %#x", flags);
+	if (threads > 1)
+		return ckpt_refuse(ctx, "process", "a process of %d threads",
+				   threads);
+	return 0;
+}
+
+static void limits_save(struct ckpt_hdr_signal *rec, struct task_struct *t)
+{
+	const struct rlimit *rlim = t->signal->rlim;
+	int i;
+
+	task_lock(t->group_leader);
+	for (i = 0; i < CKPT_NLIMITS; i++) {
+		rec->rlim[i].cur = rlim[i].rlim_cur;
+		rec->rlim[i].max = rlim[i].rlim_max;
+	}
+	task_unlock(t->group_leader);
+}
+
+static int signal_write(struct ckpt_ctx *ctx, struct signal_struct *sig,
+			int objref, const struct ckpt_timer_list *timers)
+{
+	struct task_struct *t = ctx->task;
+	struct ckpt_hdr_signal *rec;
+	int nr, err;
+
+	nr = ckpt_sigpending_count(ctx, t, &sig->shared_pending);
+	if (nr < 0)
+		return nr;
+	rec = ckpt_out_rec(ctx, CKPT_HDR_SIGNAL, sizeof(*rec));
+	if (IS_ERR(rec))
+		return PTR_ERR(rec);
+	rec->objref = objref;
+	rec->oom_score_adj = READ_ONCE(sig->oom_score_adj);
+	rec->child_subreaper = sig->is_child_subreaper;
+	rec->next_timer_id = READ_ONCE(sig->next_posix_timer_id) & INT_MAX;
+	rec->nr_siginfo = nr;
+	rec->nr_timers = timers->nr;
+	limits_save(rec, t);
+	err = ckpt_itimers_save(ctx, t, rec->itimer);
+	if (!err)
+		err = ckpt_sigpending_save(ctx, t, &sig->shared_pending, nr);
+	return err ?: ckpt_timers_save(ctx, timers);
+}
+
+static int signal_save(struct ckpt_ctx *ctx, void *ptr, int objref)
+{
+	struct ckpt_timer_list timers;
+	int err;
+
+	err = ckpt_timers_gather(ctx, ctx->task, &timers);
+	if (err)
+		return err;
+	err = signal_write(ctx, ptr, objref, &timers);
+	kvfree(timers.timer);
+	return err;
+}
+
+static bool limit_same(const struct ckpt_rlimit *want,
+		       const struct rlimit *have)
+{
+	return want->cur == have->rlim_cur && want->max == have->rlim_max;
+}
+
+static int limit_check(struct ckpt_ctx *ctx, int i,
+		       const struct ckpt_rlimit *want)
+{
+	const struct rlimit *have = &current->signal->rlim[i];
+	struct rlimit rlim = { .rlim_cur = want->cur, .rlim_max = want->max };
+	const char *name = limit_names[i];
+
+	if (want->cur > want->max)
+		return ckpt_fail(ctx, -EINVAL, "limit",
+				 "%s: soft limit %llu above the hard limit %llu",
+				 name, want->cur, want->max);
+	if (limit_same(want, have))
+		return 0;
+	if (i == RLIMIT_NOFILE && want->max > *KDATA(sysctl_nr_open))
+		return ckpt_fail(ctx, -EPERM, "limit",
+				 "%s: hard limit %llu above fs.nr_open", name,
+				 want->max);
+	if (want->max > have->rlim_max && !capable(CAP_SYS_RESOURCE))
+		return ckpt_fail(ctx, -EPERM, "limit",
+				 "%s: hard limit %llu above the caller's %lu",
+				 name, want->max, have->rlim_max);
+	if (K(security_task_setrlimit)(current, i, &rlim))
+		return ckpt_fail(ctx, -EPERM, "limit",
+				 "%s: the security module forbids to set it",
+				 name);
+	return 0;
+}
+
+static int signal_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_signal *rec)
+{
+	int adj = rec->oom_score_adj;
+	int i, err;
+
+	for (i = 0; i < CKPT_NLIMITS; i++) {
+		err = limit_check(ctx, i, &rec->rlim[i]);
+		if (err)
+			return err;
+	}
+	if (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX)
+		return ckpt_fail(ctx, -EINVAL, "process",
+				 "oom_score_adj %d is out of range", adj);
+	if (adj < READ_ONCE(current->signal->oom_score_adj_min) &&
+	    !capable(CAP_SYS_RESOURCE))
+		return ckpt_fail(ctx, -EPERM, "process",
+				 "oom_score_adj %d needs CAP_SYS_RESOURCE",
+				 adj);
+	if (rec->child_subreaper > 1)
+		return ckpt_fail(ctx, -EINVAL, "process",
+				 "bad child-subreaper mark");
+	return ckpt_itimers_check(ctx, rec->itimer);
+}
+
+static void signal_unstage(void *ptr)
+{
+	struct staged_signal *staged = ptr;
+
+	kvfree(staged->infos);
+	kvfree(staged->timers.timer);
+	kfree(staged);
+}
+
+static int signal_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
+{
+	struct staged_signal *staged;
+	int err;
+
+	if (!thread_group_empty(current))
+		return ckpt_fail(ctx, -EBUSY, "process",
+				 "the restarting process has several threads");
+	staged = kzalloc(sizeof(*staged), GFP_KERNEL_ACCOUNT);
+	if (!staged)
+		return ckpt_fail(ctx, -ENOMEM, "process", "out of memory");
+	staged->rec = *(const struct ckpt_hdr_signal *)h;
+	err = signal_check(ctx, &staged->rec);
+	if (!err)
+		err = ckpt_sigpending_restore(ctx, staged->rec.nr_siginfo,
+					      &staged->infos);
+	if (!err)
+		err = ckpt_timers_restore(ctx, staged->rec.nr_timers,
+					  &staged->timers);
+	if (!err)
+		err = ckpt_obj_insert(ctx, staged->rec.objref, CKPT_OBJ_SIGNAL,
+				      staged);
+	if (err)
+		signal_unstage(staged);
+	return err;
+}
+
+/* As a write to /proc/PID/oom_score_adj does it. */
+static void oom_score_adj_commit(short adj)
+{
+	struct signal_struct *sig = current->signal;
+
+	guard(mutex)(KDATA(oom_adj_mutex));
+	if (sig->oom_score_adj == adj)
+		return;
+	sig->oom_score_adj = adj;
+	if (has_capability_noaudit(current, CAP_SYS_RESOURCE))
+		sig->oom_score_adj_min = adj;
+}
+
+static int limits_commit(struct ckpt_ctx *ctx,
+			 const struct ckpt_hdr_signal *rec)
+{
+	int i, err;
+
+	for (i = 0; i < CKPT_NLIMITS; i++) {
+		struct rlimit64 rlim = { .rlim_cur = rec->rlim[i].cur,
+					 .rlim_max = rec->rlim[i].max };
+		void __user *urlim;
+
+		if (limit_same(&rec->rlim[i], &current->signal->rlim[i]))
+			continue;
+		urlim = ckpt_scratch_put(ctx, 0, &rlim, sizeof(rlim));
+		err = ckpt_syscall(__NR_prlimit64, 0, i, (unsigned long)urlim,
+				   0, 0, 0);
+		if (err)
+			return ckpt_fail(ctx, err, "limit",
+					 "%s could not be set", limit_names[i]);
+	}
+	return 0;
+}
+
+/**
+ * ckpt_signal_commit() - give current's process what the image says
+ * @ctx: restart, committing; every signal is blocked, the caller's
+ *	credentials hold, current has no timers
+ * @staged: what the restore step made
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_signal_commit(struct ckpt_ctx *ctx, void *staged)
+{
+	const struct staged_signal *s = staged;
+	const struct ckpt_hdr_signal *rec = &s->rec;
+	int err;
+
+	oom_score_adj_commit(rec->oom_score_adj);
+	err = ckpt_syscall(__NR_prctl, PR_SET_CHILD_SUBREAPER,
+			   rec->child_subreaper, 0, 0, 0, 0);
+	if (err)
+		return ckpt_fail(ctx, err, "process",
+				 "the child-subreaper mark could not be set");
+	err = ckpt_sigpending_commit(ctx, s->infos, rec->nr_siginfo, true);
+	if (err)
+		return err;
+	err = ckpt_itimers_commit(ctx, rec->itimer);
+	if (err)
+		return err;
+	err = ckpt_timers_commit(ctx, &s->timers, rec->next_timer_id);
+	if (err)
+		return err;
+	return limits_commit(ctx, rec);
+}
+
+const struct ckpt_obj_ops ckpt_signal_ops = {
+	.name = "process",
+	.grab = signal_grab,
+	.drop = signal_drop,
+	.collect = signal_collect,
+	.save = signal_save,
+	.restore = signal_restore,
+	.unstage = signal_unstage,
+};
