@@ -35,6 +35,7 @@
 #include "ksym.h"
 
 #define CAPS_KNOWN (BIT_ULL(CAP_LAST_CAP + 1) - 1)
+#define ID_NONE ((u32)-1)
 #define SECURE_KNOWN (SECURE_ALL_BITS | SECURE_ALL_LOCKS)
 
 static void cred_grab(void *ptr)
@@ -111,30 +112,29 @@ static int cred_collect(struct ckpt_ctx *ctx, void *ptr)
 	return err < 0 ? err : 0;
 }
 
-/* An unknown id is (u32)-1, which is no id. */
+/* False if an id has no number in the task's user namespace. */
 static bool cred_ids_save(struct ckpt_hdr_cred *rec, const struct cred *cred)
 {
 	struct user_namespace *ns = cred->user_ns;
-	bool known = true;
 	u32 i;
 
-#define SAVE_UID(id) known &= (rec->id = from_kuid(ns, cred->id)) != (u32)-1
-#define SAVE_GID(id) known &= (rec->id = from_kgid(ns, cred->id)) != (u32)-1
-	SAVE_UID(uid);
-	SAVE_UID(euid);
-	SAVE_UID(suid);
-	SAVE_UID(fsuid);
-	SAVE_GID(gid);
-	SAVE_GID(egid);
-	SAVE_GID(sgid);
-	SAVE_GID(fsgid);
-#undef SAVE_UID
-#undef SAVE_GID
+	rec->uid = from_kuid(ns, cred->uid);
+	rec->euid = from_kuid(ns, cred->euid);
+	rec->suid = from_kuid(ns, cred->suid);
+	rec->fsuid = from_kuid(ns, cred->fsuid);
+	rec->gid = from_kgid(ns, cred->gid);
+	rec->egid = from_kgid(ns, cred->egid);
+	rec->sgid = from_kgid(ns, cred->sgid);
+	rec->fsgid = from_kgid(ns, cred->fsgid);
 	for (i = 0; i < rec->nr_groups; i++) {
 		rec->groups[i] = from_kgid(ns, cred->group_info->gid[i]);
-		known &= rec->groups[i] != (u32)-1;
+		if (rec->groups[i] == ID_NONE)
+			return false;
 	}
-	return known;
+	return rec->uid != ID_NONE && rec->euid != ID_NONE &&
+	       rec->suid != ID_NONE && rec->fsuid != ID_NONE &&
+	       rec->gid != ID_NONE && rec->egid != ID_NONE &&
+	       rec->sgid != ID_NONE && rec->fsgid != ID_NONE;
 }
 
 static u64 cap_save(kernel_cap_t cap)
@@ -293,21 +293,19 @@ static const char *cred_may(const struct cred *old, const struct cred *new,
 static bool cred_ids_fill(struct cred *new, const struct ckpt_hdr_cred *rec)
 {
 	struct user_namespace *ns = new->user_ns;
-	bool ok = true;
 
-#define FILL_UID(id) ok &= uid_valid(new->id = make_kuid(ns, rec->id))
-#define FILL_GID(id) ok &= gid_valid(new->id = make_kgid(ns, rec->id))
-	FILL_UID(uid);
-	FILL_UID(euid);
-	FILL_UID(suid);
-	FILL_UID(fsuid);
-	FILL_GID(gid);
-	FILL_GID(egid);
-	FILL_GID(sgid);
-	FILL_GID(fsgid);
-#undef FILL_UID
-#undef FILL_GID
-	return ok;
+	new->uid = make_kuid(ns, rec->uid);
+	new->euid = make_kuid(ns, rec->euid);
+	new->suid = make_kuid(ns, rec->suid);
+	new->fsuid = make_kuid(ns, rec->fsuid);
+	new->gid = make_kgid(ns, rec->gid);
+	new->egid = make_kgid(ns, rec->egid);
+	new->sgid = make_kgid(ns, rec->sgid);
+	new->fsgid = make_kgid(ns, rec->fsgid);
+	return uid_valid(new->uid) && uid_valid(new->euid) &&
+	       uid_valid(new->suid) && uid_valid(new->fsuid) &&
+	       gid_valid(new->gid) && gid_valid(new->egid) &&
+	       gid_valid(new->sgid) && gid_valid(new->fsgid);
 }
 
 static int cred_groups_fill(struct ckpt_ctx *ctx, struct cred *new,

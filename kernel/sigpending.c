@@ -27,7 +27,7 @@
 
 #define INFO_LEN sizeof_field(struct ckpt_hdr_siginfo, info)
 
-static_assert(INFO_LEN == sizeof(siginfo_t));
+static_assert(sizeof(siginfo_t) == INFO_LEN);
 static_assert(sizeof(sigset_t) == sizeof(u64));
 
 /*

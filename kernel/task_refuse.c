@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * State of a task that a checkpoint can't carry yet: the table of refusals.
+ *
+ * Every member of task_struct that user space can give a value other than the
+ * default stands here, is captured by task.c, arch/x86/ or the resource it
+ * belongs to, or is one of these that a restarted task has from its restarter:
+ * cgroups, cpuset, audit ids, autogroup, resctrl group, Yama's exceptions,
+ * perf events that others count it with, BPF task storage, NUMA statistics,
+ * CPU times, I/O and fault counters.
+ *
+ * Locking: task_lock for the I/O context; the rest is read of a task that is
+ * frozen, or of current.
+ */
+#include <linux/iocontext.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <linux/sched/jobctl.h>
+#include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
+#include <linux/seccomp.h>
+#include <linux/thread_info.h>
+#include "compat/task.h"
+#include "ckpt.h"
+
+static bool is_traced(struct task_struct *t)
+{
+	return t->ptrace;
+}
+
+static bool is_tracing(struct task_struct *t)
+{
+	return !list_empty(&t->ptraced);
+}
+
+static bool is_stopped(struct task_struct *t)
+{
+	return t->jobctl & ~(JOBCTL_TRAP_FREEZE | JOBCTL_STOP_SIGMASK);
+}
+
+static bool is_32bit(struct task_struct *t)
+{
+	return test_tsk_thread_flag(t, TIF_ADDR32) ||
+	       task_pt_regs(t)->cs != __USER_CS;
+}
+
+static bool is_vfork_child(struct task_struct *t)
+{
+	return READ_ONCE(t->vfork_done);
+}
+
+static bool has_seccomp(struct task_struct *t)
+{
+	return t->seccomp.mode != SECCOMP_MODE_DISABLED;
+}
+
+static bool has_user_dispatch(struct task_struct *t)
+{
+	return test_task_syscall_work(t, SYSCALL_USER_DISPATCH);
+}
+
+static bool has_io_uring(struct task_struct *t)
+{
+#ifdef CONFIG_IO_URING
+	return t->io_uring;
+#else
+	return false;
+#endif
+}
+
+static bool has_sem_undo(struct task_struct *t)
+{
+#ifdef CONFIG_SYSVIPC
+	return t->sysvsem.undo_list;
+#else
+	return false;
+#endif
+}
+
+static bool has_odd_policy(struct task_struct *t)
+{
+	switch (t->policy) {
+	case SCHED_NORMAL:
+	case SCHED_FIFO:
+	case SCHED_RR:
+	case SCHED_BATCH:
+	case SCHED_IDLE:
+		return false;
+	}
+	return true;
+}
+
+static bool has_custom_slice(struct task_struct *t)
+{
+	return ckpt_task_custom_slice(t);
+}
+
+static bool has_uclamp(struct task_struct *t)
+{
+#ifdef CONFIG_UCLAMP_TASK
+	return t->uclamp_req[UCLAMP_MIN].user_defined ||
+	       t->uclamp_req[UCLAMP_MAX].user_defined;
+#else
+	return false;
+#endif
+}
+
+static bool has_core_cookie(struct task_struct *t)
+{
+#ifdef CONFIG_SCHED_CORE
+	return t->core_cookie;
+#else
+	return false;
+#endif
+}
+
+static bool has_mempolicy(struct task_struct *t)
+{
+#ifdef CONFIG_NUMA
+	return t->mempolicy;
+#else
+	return false;
+#endif
+}
+
+static bool has_spec_control(struct task_struct *t)
+{
+	return task_spec_ssb_disable(t) || task_spec_ssb_noexec(t) ||
+	       task_spec_ssb_force_disable(t) || task_spec_ib_disable(t) ||
+	       task_spec_ib_force_disable(t) ||
+	       test_tsk_thread_flag(t, TIF_SPEC_L1D_FLUSH);
+}
+
+static bool has_no_tsc(struct task_struct *t)
+{
+	return test_tsk_thread_flag(t, TIF_NOTSC);
+}
+
+static bool has_no_cpuid(struct task_struct *t)
+{
+	return test_tsk_thread_flag(t, TIF_NOCPUID);
+}
+
+static bool has_io_flusher(struct task_struct *t)
+{
+	return t->flags & PF_LOCAL_THROTTLE;
+}
+
+static bool has_mce_policy(struct task_struct *t)
+{
+	return t->flags & (PF_MCE_PROCESS | PF_MCE_EARLY);
+}
+
+static bool has_uprobe(struct task_struct *t)
+{
+#ifdef CONFIG_UPROBES
+	return t->utask;
+#else
+	return false;
+#endif
+}
+
+static bool has_kcov(struct task_struct *t)
+{
+#ifdef CONFIG_KCOV
+	return t->kcov;
+#else
+	return false;
+#endif
+}
+
+static bool has_user_events(struct task_struct *t)
+{
+#ifdef CONFIG_USER_EVENTS
+	return t->user_event_mm;
+#else
+	return false;
+#endif
+}
+
+static bool has_pi_futex(struct task_struct *t)
+{
+#ifdef CONFIG_FUTEX
+	return !list_empty(&t->pi_state_list);
+#else
+	return false;
+#endif
+}
+
+static bool has_compat_robust_list(struct task_struct *t)
+{
+#if defined(CONFIG_FUTEX) && defined(CONFIG_COMPAT)
+	return t->compat_robust_list;
+#else
+	return false;
+#endif
+}
+
+static bool has_shared_io_context(struct task_struct *t)
+{
+	bool shared = false;
+
+#ifdef CONFIG_BLOCK
+	task_lock(t);
+	if (t->io_context)
+		shared = atomic_read(&t->io_context->active_ref) > 1;
+	task_unlock(t);
+#endif
+	return shared;
+}
+
+static const struct {
+	bool (*is)(struct task_struct *t);
+	const char *what;
+} refusals[] = {
+	{ is_traced, "a traced task (ptrace)" },
+	{ is_tracing, "a task that traces another one (ptrace)" },
+	{ is_stopped, "a stopped task" },
+	{ is_32bit, "a 32-bit task" },
+	{ is_vfork_child, "a child of vfork() before its execve()" },
+	{ has_seccomp, "seccomp" },
+	{ has_user_dispatch, "syscall user dispatch" },
+	{ has_io_uring, "io_uring" },
+	{ has_sem_undo, "a System V semaphore undo list" },
+	{ has_odd_policy, "its scheduling policy (deadline, sched_ext)" },
+	{ has_custom_slice, "a scheduling slice of its own" },
+	{ has_uclamp, "utilization clamping" },
+	{ has_core_cookie, "a core-scheduling cookie" },
+	{ has_mempolicy, "a NUMA memory policy" },
+	{ has_spec_control, "a speculation control (PR_SET_SPECULATION_CTRL)" },
+	{ has_no_tsc, "a disabled time-stamp counter (PR_SET_TSC)" },
+	{ has_no_cpuid, "CPUID faulting (ARCH_SET_CPUID)" },
+	{ has_io_flusher, "the I/O flusher state (PR_SET_IO_FLUSHER)" },
+	{ has_mce_policy, "a machine-check policy (PR_MCE_KILL)" },
+	{ has_uprobe, "a task with uprobes" },
+	{ has_kcov, "coverage collection (kcov)" },
+	{ has_user_events, "user events" },
+	{ has_pi_futex, "a priority-inheriting futex with waiters" },
+	{ has_compat_robust_list, "a 32-bit robust list" },
+	{ has_shared_io_context, "a shared I/O context (CLONE_IO)" },
+};
+
+/*
+ * A frozen task sits in the signal path, where the result of its call is
+ * known; only what the freezer counts as frozen without that still has no
+ * result: a parent in vfork().
+ */
+static bool inside_call(struct task_struct *t)
+{
+	const struct pt_regs *regs = task_pt_regs(t);
+
+	return (long)regs->orig_ax >= 0 && (long)regs->ax == -ENOSYS;
+}
+
+/**
+ * ckpt_task_collect() - refuse a task with state that is not supported
+ * @ctx: checkpoint
+ * @t: task, frozen or current
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	unsigned int flags = READ_ONCE(t->flags);
+	int i;
+
+	if ((flags & CKPT_PF_WORKER) || !READ_ONCE(t->mm))
+		return ckpt_fail(ctx, -EINVAL, "task",
+				 "it is a thread of the kernel, or exiting");
+	if (READ_ONCE(t->exit_state) ||
+	    (flags & (PF_EXITING | PF_SIGNALED | PF_DUMPCORE)))
+		return ckpt_fail(ctx, -ESRCH, "task", "it is exiting");
+	for (i = 0; i < ARRAY_SIZE(refusals); i++)
+		if (refusals[i].is(t))
+			return ckpt_refuse(ctx, "task", "%s", refusals[i].what);
+	if (!ctx->self && inside_call(t))
+		return ckpt_refuse(ctx, "task",
+				   "a system call that freezing did not end (vfork)");
+	return 0;
+}
