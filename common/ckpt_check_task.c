@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Validation of records of a task.  Which registers user space may have is
+ * left to the kernel's own register sets.
+ */
+#include "ckpt_field.h"
+
+#define POLICIES_KNOWN 0x6fU /* SCHED_NORMAL ... SCHED_DEADLINE, not 4 */
+#define SS_FLAGS_KNOWN 0x80000003U /* SS_ONSTACK, _DISABLE, _AUTODISARM */
+#define LEGACY_SIZE 512 /* of the x87 and SSE area */
+#define RSEQ_ALIGN 32 /* and least size, of struct rseq */
+#define CLOCK_HIGHEST 11 /* CLOCK_TAI */
+
+static const char *task_sched(const struct ckpt_hdr_task *r)
+{
+	int rt = r->policy == 1 || r->policy == 2; /* SCHED_FIFO, SCHED_RR */
+
+	if (r->policy > 6 || !(POLICIES_KNOWN >> r->policy & 1))
+		return "task: unknown scheduling policy";
+	if (r->nice < -20 || r->nice > 19)
+		return "task: nice out of range";
+	if (rt ? r->rt_priority < 1 || r->rt_priority > 99 : r->rt_priority)
+		return "task: bad real-time priority";
+	return r->ioprio >> 13 > 3 ? "task: unknown class of I/O priority" :
+				     NULL;
+}
+
+static const char *task_signals(const struct ckpt_hdr_task *r)
+{
+	if (r->pdeath_signal < 0 || r->pdeath_signal > CKPT_NSIG)
+		return "task: bad parent-death signal";
+	if (r->exit_signal < -1 || r->exit_signal > CKPT_NSIG)
+		return "task: bad exit signal";
+	if ((r->blocked | r->saved_sigmask) & CKPT_SIGS_UNBLOCKABLE)
+		return "task: SIGKILL or SIGSTOP blocked";
+	if (r->sas_ss_flags & ~SS_FLAGS_KNOWN)
+		return "task: unknown flags of its signal stack";
+	return r->nr_siginfo > CKPT_SIGINFOS_MAX ?
+		       "task: too many pending signals" :
+		       NULL;
+}
+
+static const char *task_cpus(const struct ckpt_hdr_task *r)
+{
+	__u32 words = (r->nr_cpus + 63) / 64, rest = r->nr_cpus % 64;
+
+	if (r->nr_cpus > CKPT_CPUS_MAX)
+		return "task: too many CPUs";
+	if ((__u64)r->h.len != sizeof(*r) + words * sizeof(__u64))
+		return "task: length does not match";
+	if (rest && r->cpus[words - 1] >> rest)
+		return "task: CPU beyond the last";
+	if (r->flags & CKPT_TASK_AFFINITY &&
+	    ckpt_all_zero(r->cpus, words * sizeof(__u64)))
+		return "task: no CPU allowed";
+	return NULL;
+}
+
+static const char *check_task(const struct ckpt_hdr *h)
+{
+	const struct ckpt_hdr_task *r = (const void *)h;
+	const char *why;
+
+	if (r->pid < 1)
+		return "task: pid not positive";
+	if (r->flags & ~CKPT_TASK_FLAGS)
+		return "task: unknown flags";
+	if (r->nsproxy_objref < 1 || r->cred_objref < 1 ||
+	    r->files_objref < 1 || r->fs_objref < 1 || r->sighand_objref < 1 ||
+	    r->signal_objref < 1 || r->mm_objref < 1)
+		return "task: objref not positive";
+	if (!ckpt_terminated(r->comm, sizeof(r->comm)))
+		return "task: comm not terminated";
+	if (r->pad)
+		return "task: padding not zero";
+	if (r->rseq &&
+	    (r->rseq % RSEQ_ALIGN || r->rseq >= CKPT_ADDR_END ||
+	     r->rseq_len < RSEQ_ALIGN || r->rseq_len > CKPT_PAGE_SIZE))
+		return "task: bad rseq area";
+	why = task_sched(r);
+	if (!why)
+		why = task_signals(r);
+	return why ? why : task_cpus(r);
+}
+
+static const char *check_cpu(const struct ckpt_hdr *h)
+{
+	const struct ckpt_hdr_cpu *r = (const void *)h;
+
+	if ((r->cs | r->ss) >> 16 || (r->ds | r->es | r->fs | r->gs) >> 16)
+		return "cpu: selector out of range";
+	if (r->fs_base >= CKPT_ADDR_END || r->gs_base >= CKPT_ADDR_END)
+		return "cpu: segment base beyond user space";
+	return NULL;
+}
+
+/*
+ * One component at @pos of data[]: by rising number, inside the record, and
+ * one of @r->xfeatures.  Component 1 (SSE) is stored as part of 0.
+ */
+static const char *xcomp_check(const struct ckpt_hdr_xstate *r, __u32 pos,
+			       __s64 last)
+{
+	const struct ckpt_xcomp *c = (const void *)(r->data + pos);
+	__u32 room = r->h.len - sizeof(*r) - pos;
+
+	if (room < sizeof(*c) || c->size > room - sizeof(*c))
+		return "xstate: component beyond the record";
+	if (c->nr > 62 || c->nr == 1 || (__s64)c->nr <= last)
+		return "xstate: components do not rise";
+	if (!c->size || c->size & 7 || (!c->nr && c->size != LEGACY_SIZE))
+		return "xstate: bad size of a component";
+	if (c->nr && !(r->xfeatures >> c->nr & 1))
+		return "xstate: component without its bit";
+	return NULL;
+}
+
+static const char *check_xstate(const struct ckpt_hdr *h)
+{
+	const struct ckpt_hdr_xstate *r = (const void *)h;
+	const struct ckpt_xcomp *c;
+	const char *why;
+	__u64 found = 0;
+	__s64 last = -1;
+	__u32 i, pos = 0;
+
+	if (r->pad)
+		return "xstate: padding not zero";
+	if (r->nr > 64)
+		return "xstate: too many components";
+	for (i = 0; i < r->nr; i++) {
+		why = xcomp_check(r, pos, last);
+		if (why)
+			return why;
+		c = (const void *)(r->data + pos);
+		last = c->nr;
+		found |= c->nr ? 1ULL << c->nr : 3;
+		pos += sizeof(*c) + c->size;
+	}
+	if (pos != h->len - sizeof(*r))
+		return "xstate: length does not match";
+	return r->xfeatures & ~found ? "xstate: a component is missing" : NULL;
+}
+
+static const char *check_restart_block(const struct ckpt_hdr *h)
+{
+	const struct ckpt_hdr_restart_block *r = (const void *)h;
+
+	if (r->kind >= CKPT_RESTART_KINDS)
+		return "restart_block: unknown kind";
+	if (r->clockid > CLOCK_HIGHEST)
+		return "restart_block: unknown clock";
+	if (r->expires > CKPT_TIME_MAX || r->now > CKPT_TIME_MAX)
+		return "restart_block: time out of range";
+	if (r->has_timeout > 1)
+		return "restart_block: has_timeout neither 0 nor 1";
+	if (r->type > 2)
+		return "restart_block: unknown type of result";
+	if (r->nfds > CKPT_FDS_MAX)
+		return "restart_block: too many descriptors";
+	if (r->flags &
+	    ~(CKPT_FUTEX_SHARED | CKPT_FUTEX_CLOCKRT | CKPT_FUTEX_TIMEOUT))
+		return "restart_block: unknown flags";
+	return NULL;
+}
+
+/**
+ * ckpt_check_task() - check TASK, CPU, XSTATE, RESTART_BLOCK
+ * @h: record; its length is plausible
+ *
+ * Return: NULL, or what is wrong.
+ */
+const char *ckpt_check_task(const struct ckpt_hdr *h)
+{
+	switch (h->type) {
+	case CKPT_HDR_TASK:
+		return check_task(h);
+	case CKPT_HDR_CPU:
+		return check_cpu(h);
+	case CKPT_HDR_XSTATE:
+		return check_xstate(h);
+	default:
+		return check_restart_block(h);
+	}
+}
