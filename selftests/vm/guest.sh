@@ -11,9 +11,10 @@ setup_failed() {
 	exit 97
 }
 
-# modprobe finds ckpt by this rule: depmod over 9p would take half a minute.
+# modprobe finds ckpt by this rule, since depmod over 9p would take half a
+# minute.  It also does what packaging/60-ckpt.rules does under udev.
 load_module() {
-	local ko dep deps
+	local ko dep deps udev='{ [ ! -e /dev/ckpt ] || chmod 0666 /dev/ckpt; }'
 
 	ko=/lib/modules/$(uname -r)/updates/ckpt.ko
 	[ -e "$ko" ] || setup_failed "$ko is not in the payload"
@@ -21,13 +22,11 @@ load_module() {
 		deps+="modprobe $dep && "
 	done
 	{
-		echo "install ckpt ${deps-}insmod $ko \$CMDLINE_OPTS"
+		echo "install ckpt ${deps-}insmod $ko \$CMDLINE_OPTS && $udev"
 		echo 'remove ckpt rmmod ckpt'
 	} >/etc/modprobe.d/ckpt.conf
 	[ -z "$CKPT_NO_MODULE" ] || return 0
 	modprobe ckpt || setup_failed 'the module does not load (see the console log)'
-	# What packaging/60-ckpt.rules does under udev.
-	[ ! -e /dev/ckpt ] || chmod 0666 /dev/ckpt
 	find /etc/sysctl.d /usr/lib/sysctl.d -name '*ckpt*' \
 		-exec sysctl -q -p {} + 2>/dev/null
 }

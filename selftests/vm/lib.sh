@@ -28,19 +28,23 @@ kernel_meta() {
 	esac
 }
 
-# The release (uname -r) of the kernel of a series that the archive offers; the
-# newest in the cache when apt knows none.
-kernel_release() {
-	local meta package
+# "RELEASE VERSION" of the kernel of a series that the archive offers.  Asking
+# apt takes half a second: the answer is kept until apt's lists change.  When
+# apt knows none, the last answer holds.
+kernel_known() {
+	local meta package version answer=$cache/series-$1
 
 	meta=$(kernel_meta "$1") || exit
-	package=$(apt-cache depends "$meta" 2>/dev/null |
-		sed -n 's/^  Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
-	if [ -z "$package" ]; then
-		package=$(find "$cache" -maxdepth 1 -name "kernel-$1.[0-9]*" \
-			-printf '%f\n' 2>/dev/null | sort -V | tail -n 1)
-		package=${package/#kernel-/linux-image-}
+	if [ ! -e "$answer" ] || [ /var/lib/apt/lists -nt "$answer" ]; then
+		package=$(apt-cache depends "$meta" 2>/dev/null |
+			sed -n 's/^  Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
+		version=$(apt-cache show "${package:-$meta}" 2>/dev/null |
+			sed -n 's/^Version: //p' | head -n 1)
+		if [ -n "$package" ] && [ -n "$version" ]; then
+			mkdir -p "$cache"
+			echo "${package#linux-image-} $version" >"$answer.$$"
+			mv "$answer.$$" "$answer"
+		fi
 	fi
-	[ -n "$package" ] || return 1
-	echo "${package#linux-image-}"
+	cat "$answer" 2>/dev/null
 }
