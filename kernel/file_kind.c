@@ -70,7 +70,7 @@ static int kind_named(struct ckpt_ctx *ctx, struct file *file, const char *who,
 	const struct super_block *sb = path->dentry->d_sb;
 	char text[TEXT_LEN];
 
-	if (fs_is_local(sb) && !d_unlinked(path->dentry))
+	if (fs_is_local(sb) && !ckpt_path_unlinked(path))
 		return kind;
 	ckpt_path_text(path, text, sizeof(text));
 	if (!fs_is_local(sb))

@@ -29,6 +29,17 @@ void ckpt_path_text(const struct path *path, char *buf, size_t len)
 	kfree(page);
 }
 
+/**
+ * ckpt_path_unlinked() - does the object at @path have no name any more?
+ * @path: path of an open file or a directory
+ *
+ * Return: true if it was removed, or never had a name (a memfd).
+ */
+bool ckpt_path_unlinked(const struct path *path)
+{
+	return d_unlinked(path->dentry) || !d_inode(path->dentry)->i_nlink;
+}
+
 static int path_leads_back(struct ckpt_ctx *ctx, const struct path *path,
 			   const char *text, const char *what)
 {
@@ -36,6 +47,10 @@ static int path_leads_back(struct ckpt_ctx *ctx, const struct path *path,
 	int err;
 
 	err = kern_path(text, 0, &found);
+	if (err == -ENOENT || err == -ENOTDIR)
+		return ckpt_refuse(ctx, what,
+				   "path %s leads nowhere (mounted over?), which",
+				   text);
 	if (err)
 		return ckpt_fail(ctx, err, what,
 				 "%s cannot be looked up by the checkpointer",
@@ -72,7 +87,7 @@ char *ckpt_path_save(struct ckpt_ctx *ctx, const struct path *path,
 		err = ckpt_fail(ctx, PTR_ERR(text), what,
 				"its path is longer than %d bytes",
 				CKPT_PATH_MAX - 1);
-	else if (d_unlinked(path->dentry))
+	else if (ckpt_path_unlinked(path))
 		err = ckpt_refuse(ctx, what, "unlinked path %s", text);
 	else if (text[0] != '/')
 		err = ckpt_refuse(ctx, what, "%s, which has no path,", text);

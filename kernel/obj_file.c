@@ -521,7 +521,7 @@ static int refuse_external(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
 	if (sscanf(who, "fd %u", &fd) != 1)
 		return ckpt_fail(ctx, -EINVAL, who, "it was a %s (%s)",
 				 tty ? "terminal" : "pipe", what);
-	return ckpt_fail(ctx, -EBADF, who,
+	return ckpt_fail(ctx, -EBADF, "files",
 			 "fd %u was a %s (%s): give it with --inherit-fd %u",
 			 fd, tty ? "terminal" : "pipe", what, fd);
 }

@@ -48,7 +48,9 @@ int ckpt_file_check_unchanged(struct ckpt_ctx *ctx, int objref);
 int ckpt_file_kind(struct ckpt_ctx *ctx, struct file *file, const char *who);
 bool ckpt_file_is_mem_dev(dev_t rdev);
 
-/* file_path.c: text for people; never fails, may be cut. */
+/* file_path.c */
+bool ckpt_path_unlinked(const struct path *path);
+/* text for people; never fails, may be cut */
 void ckpt_path_text(const struct path *path, char *buf, size_t len);
 
 /* obj_pipe.c */

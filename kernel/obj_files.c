@@ -131,8 +131,9 @@ static int files_save_children(struct ckpt_ctx *ctx, struct files_struct *files)
 
 	for (fd = 0; (file = files_next(files, &fd, &flags)); fd++) {
 		ctx->fd = fd;
-		ref = ckpt_obj_save(ctx, file, CKPT_OBJ_FILE);
+		/* the objhash has its own: pipes count who holds their ends */
 		fput(file);
+		ref = ckpt_obj_save(ctx, file, CKPT_OBJ_FILE);
 		if (ref < 0)
 			return ref;
 		if (++nr > CKPT_FDS_MAX)

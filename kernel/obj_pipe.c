@@ -35,7 +35,7 @@
 #include "obj_file.h"
 
 #define LOOKS 5 /* before a pipe counts as shared with the outside */
-#define LOOK_PAUSE_US 1000
+#define LOOK_PAUSE_US 50
 
 enum pipe_verdict { PIPE_UNDECIDED, PIPE_INSIDE, PIPE_OUTSIDE };
 
