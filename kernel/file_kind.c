@@ -52,15 +52,22 @@ bool ckpt_file_is_mem_dev(dev_t rdev)
 static bool fs_is_local(const struct super_block *sb)
 {
 	static const char *const without_device[] = {
-		"tmpfs", "ramfs", "overlay", "rootfs",
+		"tmpfs",
+		"ramfs",
+		"overlay",
+		"rootfs",
 	};
 	const char *name = sb->s_type->name;
+	unsigned int i;
 
 	if (strstarts(name, "fuse"))
 		return false;
-	return sb->s_type->fs_flags & FS_REQUIRES_DEV ||
-	       match_string(without_device, ARRAY_SIZE(without_device),
-			    name) >= 0;
+	if (sb->s_type->fs_flags & FS_REQUIRES_DEV)
+		return true;
+	for (i = 0; i < ARRAY_SIZE(without_device); i++)
+		if (!strcmp(name, without_device[i]))
+			return true;
+	return false;
 }
 
 static int kind_named(struct ckpt_ctx *ctx, struct file *file, const char *who,
@@ -82,8 +89,7 @@ static int kind_named(struct ckpt_ctx *ctx, struct file *file, const char *who,
 			   kind == CKPT_FILE_DIR ? "directory" : "file", text);
 }
 
-static int kind_socket(struct ckpt_ctx *ctx, struct file *file,
-		       const char *who)
+static int kind_socket(struct ckpt_ctx *ctx, struct file *file, const char *who)
 {
 	struct socket *sock = sock_from_file(file);
 
@@ -225,7 +231,8 @@ int ckpt_file_kind(struct ckpt_ctx *ctx, struct file *file, const char *who)
 		ckpt_path_text(ckpt_file_path(file), text, sizeof(text));
 		return ckpt_refuse(ctx, who, "%s opened %s", text,
 				   file->f_mode & FMODE_PATH ?
-					   "with O_PATH" : "for ioctl() only");
+					   "with O_PATH" :
+					   "for ioctl() only");
 	}
 	kind = kind_by_type(ctx, file, who);
 	if (kind < 0)

@@ -93,14 +93,9 @@ char *ckpt_path_save(struct ckpt_ctx *ctx, const struct path *path,
 		err = ckpt_refuse(ctx, what, "%s, which has no path,", text);
 	else
 		err = path_leads_back(ctx, path, text, what);
-	if (err) {
-		ret = ERR_PTR(err);
-	} else {
-		ret = kstrdup(text, GFP_KERNEL_ACCOUNT);
-		if (!ret)
-			ret = ERR_PTR(ckpt_fail(ctx, -ENOMEM, what,
-						"out of memory"));
-	}
+	ret = err ? NULL : kstrdup(text, GFP_KERNEL_ACCOUNT);
+	if (!err && !ret)
+		err = ckpt_fail(ctx, -ENOMEM, what, "out of memory");
 	kfree(page);
-	return ret;
+	return err ? ERR_PTR(err) : ret;
 }

@@ -30,7 +30,7 @@
 #include "obj_file.h"
 
 /* F_GETFL flags that are kept; the others have done their work at open. */
-#define FILE_FLAGS                                                     \
+#define FILE_FLAGS                                                         \
 	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | __O_SYNC | FASYNC | \
 	 O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME)
 /* Those that fcntl() can change on an open file, but for FASYNC. */
@@ -111,8 +111,8 @@ static void file_drop(void *ptr)
 
 static char *external_text(struct ckpt_ctx *ctx, struct file *file)
 {
-	char text[256];
-	char *ret;
+	char text[256], *ret;
+	int err;
 
 	ckpt_path_text(ckpt_file_path(file), text, sizeof(text));
 	if (S_ISFIFO(file_inode(file)->i_mode))
@@ -120,10 +120,10 @@ static char *external_text(struct ckpt_ctx *ctx, struct file *file)
 				file->f_mode & FMODE_WRITE ? "write" : "read");
 	else
 		ret = kasprintf(GFP_KERNEL_ACCOUNT, TERMINAL "%s", text);
-	if (!ret)
-		return ERR_PTR(ckpt_fail(ctx, -ENOMEM, "file",
-					 "out of memory"));
-	return ret;
+	if (ret)
+		return ret;
+	err = ckpt_fail(ctx, -ENOMEM, "file", "out of memory");
+	return ERR_PTR(err);
 }
 
 static char *file_text(struct ckpt_ctx *ctx, struct file *file, int kind,
@@ -217,7 +217,8 @@ static int file_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 	err = vfs_getattr_nosec(ckpt_file_path(file), &st, STATX_BASIC_STATS,
 				AT_STATX_SYNC_AS_STAT);
 	if (err)
-		return ckpt_fail(ctx, err, who, "its attributes cannot be read");
+		return ckpt_fail(ctx, err, who,
+				 "its attributes cannot be read");
 	text = file_text(ctx, file, kind, who);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
@@ -388,12 +389,12 @@ static struct file *staged_open(struct ckpt_ctx *ctx,
 	if (err)
 		return ERR_PTR(err);
 	file = filp_open(sf->path, flags, 0);
-	if (IS_ERR(file))
-		return ERR_PTR(ckpt_fail(ctx, PTR_ERR(file), who,
-					 "%s cannot be opened for %s",
-					 sf->path,
-					 flags & O_ACCMODE ? "writing" :
-							     "reading"));
+	if (IS_ERR(file)) {
+		err = ckpt_fail(ctx, PTR_ERR(file), who,
+				"%s cannot be opened for %s", sf->path,
+				flags & O_ACCMODE ? "writing" : "reading");
+		return ERR_PTR(err);
+	}
 	err = vfs_getattr(&file->f_path, &st, STATX_BASIC_STATS,
 			  AT_STATX_SYNC_AS_STAT);
 	if (err)
@@ -403,8 +404,7 @@ static struct file *staged_open(struct ckpt_ctx *ctx,
 	else
 		err = staged_check_type(ctx, sf, &st, who);
 	if (!err && sf->rec.kind == CKPT_FILE_DEV &&
-	    !ckpt_file_is_mem_dev(st.rdev) &&
-	    file->f_op != ctx->dev_file->f_op)
+	    !ckpt_file_is_mem_dev(st.rdev) && file->f_op != ctx->dev_file->f_op)
 		err = ckpt_fail(ctx, -ENODEV, who, "%s is another device",
 				sf->path);
 	if (err) {

@@ -463,14 +463,17 @@ struct file *ckpt_pipe_take_end(struct ckpt_ctx *ctx, int objref, bool write,
 {
 	struct staged_pipe *sp = ckpt_obj_fetch(ctx, objref, CKPT_OBJ_PIPE);
 	struct file *file;
+	int err;
 
 	if (IS_ERR(sp))
 		return ERR_CAST(sp);
 	file = sp->end[write];
-	if (!file)
-		return ERR_PTR(ckpt_fail(ctx, -EINVAL, who,
-					 "two open files for one end of pipe %d",
-					 objref));
+	if (!file) {
+		err = ckpt_fail(ctx, -EINVAL, who,
+				"two open files for one end of pipe %d",
+				objref);
+		return ERR_PTR(err);
+	}
 	sp->end[write] = NULL;
 	return file;
 }
