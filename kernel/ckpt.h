@@ -78,6 +78,7 @@ int ckpt_objhash_init(struct ckpt_ctx *ctx);
 void ckpt_objhash_free(struct ckpt_ctx *ctx);
 int ckpt_obj_collect(struct ckpt_ctx *ctx, void *ptr, enum ckpt_obj_type type);
 int ckpt_obj_save(struct ckpt_ctx *ctx, void *ptr, enum ckpt_obj_type type);
+bool ckpt_obj_saved(struct ckpt_ctx *ctx, const void *ptr);
 int ckpt_obj_ref(struct ckpt_ctx *ctx, const void *ptr);
 unsigned int ckpt_obj_users(struct ckpt_ctx *ctx, const void *ptr);
 int ckpt_obj_insert(struct ckpt_ctx *ctx, int objref, enum ckpt_obj_type type,
@@ -93,6 +94,7 @@ struct ckpt_out {
 	struct list_head chunks; /* of records, in order */
 	size_t bytes; /* held in memory */
 	struct file *file;
+	bool broken; /* it takes no more */
 	u64 written; /* bytes given to file */
 	u64 nr_records;
 	u64 digest;
@@ -113,12 +115,15 @@ struct ckpt_in {
 	bool have_peeked;
 	struct ckpt_hdr *rec; /* current record */
 	size_t rec_size; /* allocated for it */
+	struct xxh64_state hash; /* of a run of pages being read */
 };
 
 void *ckpt_out_rec(struct ckpt_ctx *ctx, enum ckpt_hdr_type type, size_t len);
 int ckpt_out_pages(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *vma,
 		   int mm_objref, struct mm_struct *mm);
+struct ckpt_hdr_header *ckpt_out_header(struct ckpt_ctx *ctx);
 int ckpt_out_stream(struct ckpt_ctx *ctx);
+int ckpt_out_trailer(struct ckpt_ctx *ctx);
 int ckpt_out_head_and_error(struct ckpt_ctx *ctx);
 void ckpt_out_free(struct ckpt_ctx *ctx);
 int ckpt_out_write(struct ckpt_ctx *ctx, const void *buf, size_t len);
@@ -128,7 +133,6 @@ const struct ckpt_hdr *ckpt_in_rec(struct ckpt_ctx *ctx);
 const struct ckpt_hdr *ckpt_in_expect(struct ckpt_ctx *ctx,
 				      enum ckpt_hdr_type type);
 int ckpt_in_read(struct ckpt_ctx *ctx, void *buf, size_t len);
-int ckpt_in_drain_eof(struct ckpt_ctx *ctx);
 void ckpt_in_free(struct ckpt_ctx *ctx);
 
 /* ---- err.c: errors and the log --------------------------------------------- */
@@ -183,10 +187,12 @@ struct ckpt_ctx {
 	u64 time_real, time_mono, time_boot;
 	unsigned long nvcsw, nivcsw; /* of the frozen task, at collect */
 	struct pt_regs *frozen_regs; /* copy of them */
+	void *objs[CKPT_OBJ_MAX]; /* of the task; the objhash holds them */
+	struct ckpt_mm_copy *mm_copy; /* list of the address space's areas */
+	unsigned int fd; /* of the FILE at hand, for messages */
 
 	/* restart */
 	struct ckpt_restart *restart;
-	struct cred *saver_cred;
 };
 
 /* ---- restart.c: the state of a restart that resources share ----------------- */
@@ -197,19 +203,27 @@ struct ckpt_inherited {
 };
 
 /**
- * struct ckpt_scratch - a page of the new address space during the commit
- * Kernel code that has to hand a user pointer to a system call's entry puts
- * its data there.
+ * struct ckpt_restart - what a restart has and a checkpoint has not
+ * @header: copy of the image's HEADER
+ * @arch: copy of its HEADER_ARCH
+ * @tree_task: copy of its TREE_TASK, without pids[]
+ * @nr_inherited: entries of @inherited
+ * @inherited: descriptors that the caller gives
+ * @committing: the point of no return has been passed
+ * @old_mm: the task's own address space, while the new one is in its place
+ * @scratch: during the commit a page of the new address space: code that has
+ *	to hand a user pointer to a system call's entry puts its data there
+ * @task_image: what was read of the task
  */
 struct ckpt_restart {
-	struct ckpt_hdr_header header; /* copies of records of the head */
+	struct ckpt_hdr_header header;
 	struct ckpt_hdr_header_arch arch;
-	struct ckpt_hdr_tree_task tree_task; /* without its pids[] */
+	struct ckpt_hdr_tree_task tree_task;
 	int nr_inherited;
 	struct ckpt_inherited *inherited;
-	bool committing; /* past the point of no return */
-	struct mm_struct *old_mm; /* the task's own, while the new one is in */
-	void __user *scratch; /* commit: a page of the new mm */
+	bool committing;
+	struct mm_struct *old_mm;
+	void __user *scratch;
 	struct ckpt_task_image *task_image;
 };
 
@@ -290,17 +304,47 @@ int ckpt_cpu_check(struct ckpt_ctx *ctx, const struct ckpt_task_image *img);
 int ckpt_cpu_commit(struct ckpt_ctx *ctx, const struct ckpt_task_image *img,
 		    long *ret);
 void ckpt_arch_header(struct ckpt_hdr_header_arch *h);
+/* an image of that machine can go on here, or why not */
+int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_header *header,
+		    const struct ckpt_hdr_header_arch *h);
 
 /* arch/x86/restart_block.c */
 int ckpt_restart_block_collect(struct ckpt_ctx *ctx, struct task_struct *t);
 int ckpt_restart_block_save(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_restart_block_check(struct ckpt_ctx *ctx,
+			     const struct ckpt_hdr_restart_block *rb);
 int ckpt_restart_block_commit(struct ckpt_ctx *ctx,
 			      const struct ckpt_hdr_restart_block *rb);
 
 /* obj_mm.c */
+struct ckpt_mm_copy;
+void ckpt_mm_copy_free(struct ckpt_mm_copy *copy);
 int ckpt_mm_commit(struct ckpt_ctx *ctx, void *staged);
 void ckpt_mm_rollback(struct ckpt_ctx *ctx);
 int ckpt_mm_commit_flags(struct ckpt_ctx *ctx, void *staged);
+
+/* ctx.c */
+struct ckpt_ctx *ckpt_ctx_alloc(struct file *dev_file, int logfd);
+void ckpt_ctx_free(struct ckpt_ctx *ctx);
+
+/* tree.c */
+int ckpt_tree_collect(struct ckpt_ctx *ctx);
+int ckpt_tree_save(struct ckpt_ctx *ctx);
+int ckpt_tree_check_frozen(struct ckpt_ctx *ctx);
+int ckpt_tree_still_frozen(struct ckpt_ctx *ctx);
+
+/* checkpoint.c, restart.c: the ioctls */
+struct ckpt_session;
+long ckpt_checkpoint(struct file *dev_file, struct ckpt_ioc_checkpoint *arg);
+long ckpt_restart_coordinate(struct file *dev_file,
+			     struct ckpt_session *session,
+			     const struct ckpt_ioc_restart *arg);
+long ckpt_restart_join(struct file *dev_file, struct ckpt_session *session);
+long ckpt_restart_self(struct file *dev_file,
+		       const struct ckpt_ioc_restart *arg);
+/* the part of a restart that the task itself does; *ret: what it returns */
+int ckpt_restart_task(struct ckpt_ctx *ctx, long *ret);
+int ckpt_restart_head(struct ckpt_ctx *ctx);
 
 /* obj_file.c */
 /* Path of @path as the caller sees it, checked to lead there; kfree(). */

@@ -68,7 +68,7 @@ enum ckpt_btf_member {
 	CKPT_BTF_MEMBERS
 };
 
-extern unsigned int ckpt_btf_offsets[CKPT_BTF_MEMBERS];
+extern unsigned int ckpt_btf_offsets[CKPT_BTF_MEMBERS + 1];
 #define BTF_OFFSET(structure, member) \
 	(ckpt_btf_offsets[CKPT_BTF_##structure##_##member])
 

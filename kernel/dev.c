@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/ckpt: sessions, ioctls, the freeze lease, and who may use them.
+ *
+ * The lease: a session may hold the freezer file of the tasks that it has
+ * frozen.  When the session ends, however it ends, the tasks are thawed.
+ */
+#include <linux/cgroup.h>
+#include <linux/compat.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/magic.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "ckpt.h"
+#include "dev.h"
+#include "session.h"
+
+int ckpt_unpriv_allowed = 1;
+
+static int session_open(struct inode *inode, struct file *file)
+{
+	struct ckpt_session *session;
+
+	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	if (!session)
+		return -ENOMEM;
+	mutex_init(&session->lock);
+	init_waitqueue_head(&session->wait);
+	init_completion(&session->done);
+	session->owner = get_pid(task_tgid(current));
+	file->private_data = session;
+	return stream_open(inode, file);
+}
+
+static void lease_thaw(struct file *lease)
+{
+	const struct cred *old = override_creds(lease->f_cred);
+	loff_t pos = 0;
+
+	kernel_write(lease, "0", 1, &pos);
+	revert_creds(old);
+}
+
+static int session_release(struct inode *inode, struct file *file)
+{
+	struct ckpt_session *session = file->private_data;
+
+	if (session->lease) {
+		lease_thaw(session->lease);
+		fput(session->lease);
+	}
+	put_pid(session->owner);
+	kfree(session);
+	return 0;
+}
+
+static bool is_freezer(struct file *file)
+{
+	return (file->f_mode & FMODE_WRITE) &&
+	       file_inode(file)->i_sb->s_magic == CGROUP2_SUPER_MAGIC &&
+	       !strcmp(file_dentry(file)->d_name.name, "cgroup.freeze");
+}
+
+static long ioctl_lease(struct ckpt_session *session, void __user *uarg,
+			u32 size)
+{
+	struct ckpt_ioc_lease arg;
+	struct file *file = NULL;
+	int err;
+
+	err = copy_struct_from_user(&arg, sizeof(arg), uarg, size);
+	if (err)
+		return err;
+	if (arg.fd >= 0) {
+		file = fget(arg.fd);
+		if (!file)
+			return -EBADF;
+		if (!is_freezer(file)) {
+			fput(file);
+			return -EINVAL;
+		}
+	} else if (arg.fd != -1) {
+		return -EBADF;
+	}
+	mutex_lock(&session->lock);
+	swap(session->lease, file);
+	mutex_unlock(&session->lock);
+	if (file)
+		fput(file);
+	return 0;
+}
+
+static long ioctl_checkpoint(struct file *file, void __user *uarg, u32 size)
+{
+	struct ckpt_ioc_checkpoint arg;
+	long ret;
+	int err;
+
+	err = copy_struct_from_user(&arg, sizeof(arg), uarg, size);
+	if (err)
+		return err;
+	if ((arg.flags & ~CHECKPOINT_FLAGS) || arg.stop_ns)
+		return -EINVAL;
+	ret = ckpt_checkpoint(file, &arg);
+	if (copy_to_user(uarg, &arg, min_t(size_t, size, sizeof(arg))))
+		return ret < 0 ? ret : -EFAULT;
+	return ret;
+}
+
+static long ioctl_restart(struct file *file, void __user *uarg, u32 size)
+{
+	struct ckpt_session *session = file->private_data;
+	struct ckpt_ioc_restart arg;
+	int err;
+
+	err = copy_struct_from_user(&arg, sizeof(arg), uarg, size);
+	if (err)
+		return err;
+	if ((arg.flags & ~RESTART_FLAGS) || arg.pid < 0)
+		return -EINVAL;
+	if (arg.flags & RESTART_GHOST)
+		return -EOPNOTSUPP;
+	if ((arg.flags & RESTART_FILES_TRUNCATE) &&
+	    (arg.flags & RESTART_FILES_FAIL))
+		return -EINVAL;
+	if (arg.flags & RESTART_TASKSELF)
+		return ckpt_restart_self(file, &arg);
+	if (arg.pid)
+		return ckpt_restart_coordinate(file, session, &arg);
+	return ckpt_restart_join(file, session);
+}
+
+static long session_ioctl_cmd(struct file *file, unsigned int cmd,
+			      void __user *uarg)
+{
+	u32 size;
+
+	if (_IOC_TYPE(cmd) != CKPT_IOC_MAGIC)
+		return -ENOTTY;
+	if (!READ_ONCE(ckpt_unpriv_allowed) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (get_user(size, (u32 __user *)uarg))
+		return -EFAULT;
+	if (size < sizeof(u32) * 2 || size > PAGE_SIZE)
+		return -EINVAL;
+	switch (cmd) {
+	case CKPT_IOC_CHECKPOINT:
+		return ioctl_checkpoint(file, uarg, size);
+	case CKPT_IOC_RESTART:
+		return ioctl_restart(file, uarg, size);
+	case CKPT_IOC_LEASE:
+		return ioctl_lease(file->private_data, uarg, size);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/*
+ * A restart closes the descriptor it was called through: the session must
+ * live until the call is over.
+ */
+static long session_ioctl(struct file *file, unsigned int cmd,
+			  unsigned long uarg)
+{
+	long ret;
+
+	get_file(file);
+	ret = session_ioctl_cmd(file, cmd, (void __user *)uarg);
+	fput(file);
+	return ret;
+}
+
+#ifdef CONFIG_COMPAT
+static long session_compat_ioctl(struct file *file, unsigned int cmd,
+				 unsigned long uarg)
+{
+	return session_ioctl(file, cmd, (unsigned long)compat_ptr(uarg));
+}
+#endif
+
+static const struct file_operations session_fops = {
+	.owner = THIS_MODULE,
+	.open = session_open,
+	.release = session_release,
+	.unlocked_ioctl = session_ioctl,
+#ifdef CONFIG_COMPAT
+	.compat_ioctl = session_compat_ioctl,
+#endif
+};
+
+static struct miscdevice ckpt_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "ckpt",
+	.fops = &session_fops,
+	.mode = 0666,
+};
+
+/**
+ * ckpt_dev_init() - make /dev/ckpt
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_dev_init(void)
+{
+	return misc_register(&ckpt_misc);
+}
+
+/**
+ * ckpt_dev_exit() - remove /dev/ckpt
+ *
+ * No session is open: each holds the module.
+ */
+void ckpt_dev_exit(void)
+{
+	misc_deregister(&ckpt_misc);
+}

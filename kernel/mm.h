@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Address spaces: what obj_mm.c and mm_check.c know of each other. */
+#ifndef _CKPT_MM_H
+#define _CKPT_MM_H
+
+#include <linux/types.h>
+
+struct ckpt_ctx;
+struct file;
+struct mm_struct;
+
+/**
+ * struct ckpt_mm_area - copy of an area, taken under the mmap_lock
+ * @start: first address
+ * @end: behind the last
+ * @flags: VM_*
+ * @pgoff: offset in the file, in pages
+ * @file: mapped file with a reference, or NULL
+ * @ops: it has operations (a driver's or a file system's)
+ * @special: it is one of the kernel's own (vdso, vvar)
+ * @policy: it has a NUMA policy
+ * @written: it has private pages
+ * @kind: enum ckpt_vma_kind, when it has been checked
+ */
+struct ckpt_mm_area {
+	unsigned long start, end, flags, pgoff;
+	struct file *file;
+	bool ops, special, policy, written;
+	int kind;
+};
+
+int ckpt_mm_check(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_area_kind(struct ckpt_ctx *ctx, const struct mm_struct *mm,
+		   const struct ckpt_mm_area *area);
+
+#endif /* _CKPT_MM_H */

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What of an address space the image can hold: the whitelist.
+ *
+ * Refused: areas of drivers, hugetlb, userfaultfd, protection keys, shadow
+ * stacks, sealed or droppable areas, NUMA policies, a vdso that was moved
+ * apart or written to; LDT, membarrier registration, uprobes, allocated
+ * protection keys, an address space shared with another process.
+ */
+#include <linux/hugetlb_inline.h>
+#include <linux/ksm.h>
+#include <linux/mempolicy.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/uprobes.h>
+#include <linux/userfaultfd_k.h>
+#include <asm/vdso.h>
+#include "ckpt.h"
+#include "compat/mm.h"
+#include "ksym.h"
+#include "mm.h"
+
+#define VM_KNOWN                                                            \
+	(VM_READ | VM_WRITE | VM_EXEC | VM_SHARED | VM_MAYREAD |            \
+	 VM_MAYWRITE | VM_MAYEXEC | VM_MAYSHARE | VM_GROWSDOWN | VM_LOCKED | \
+	 VM_LOCKONFAULT | VM_SEQ_READ | VM_RAND_READ | VM_DONTCOPY |        \
+	 VM_ACCOUNT | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP |          \
+	 VM_SOFTDIRTY | VM_HUGEPAGE | VM_NOHUGEPAGE | VM_MERGEABLE)
+
+static const struct {
+	unsigned long flag;
+	const char *name;
+} vm_names[] = {
+	{ VM_HUGETLB, "a hugetlb mapping" },
+	{ VM_PFNMAP | VM_IO | VM_MIXEDMAP, "a mapping of a device" },
+	{ VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR, "userfaultfd" },
+#ifdef CONFIG_ARCH_HAS_PKEYS
+	{ VM_PKEY_BIT0 | VM_PKEY_BIT1 | VM_PKEY_BIT2 | VM_PKEY_BIT3,
+	  "a protection key" },
+#endif
+	{ VM_SEALED, "a sealed area" },
+	{ VM_DROPPABLE, "a droppable area" },
+	{ VM_DONTEXPAND, "a mapping that a driver made" },
+};
+
+static int refuse_flags(struct ckpt_ctx *ctx, const struct ckpt_mm_area *area,
+			unsigned long odd)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(vm_names); i++)
+		if (odd & vm_names[i].flag)
+			return ckpt_refuse(ctx, "area", "%lx-%lx: %s",
+					   area->start, area->end,
+					   vm_names[i].name);
+	return ckpt_refuse(ctx, "area", "%lx-%lx: the flag %#lx", area->start,
+			   area->end, odd);
+}
+
+/* The kernel's own areas: vdso and vvar. */
+static int check_special(struct ckpt_ctx *ctx, const struct ckpt_mm_area *area,
+			 const struct mm_struct *mm)
+{
+	unsigned long text = (unsigned long)mm->context.vdso;
+
+	if (mm->context.vdso_image != KDATA(vdso_image_64))
+		return ckpt_refuse(ctx, "area",
+				   "%lx-%lx: a vdso of 32-bit or x32",
+				   area->start, area->end);
+	if (area->written)
+		return ckpt_refuse(ctx, "area", "%lx-%lx: a written vdso",
+				   area->start, area->end);
+	if (area->start == text && area->end == text + KDATA(vdso_image_64)->size)
+		return CKPT_VMA_VDSO;
+	if (area->end <= text &&
+	    area->start >= text + KDATA(vdso_image_64)->sym_vvar_start)
+		return CKPT_VMA_VVAR;
+	return ckpt_refuse(ctx, "area", "%lx-%lx: %s, moved or uprobes' own",
+			   area->start, area->end, "a special mapping");
+}
+
+/**
+ * ckpt_area_kind() - which kind of area the image can hold this one as
+ * @ctx: checkpoint
+ * @mm: its address space
+ * @area: copy of the area
+ *
+ * Return: enum ckpt_vma_kind, or a negative errno that has been reported.
+ */
+int ckpt_area_kind(struct ckpt_ctx *ctx, const struct mm_struct *mm,
+		   const struct ckpt_mm_area *area)
+{
+	unsigned long odd = area->flags & ~VM_KNOWN;
+
+	if (area->special)
+		return check_special(ctx, area, mm);
+	if (odd)
+		return refuse_flags(ctx, area, odd);
+	if (area->policy)
+		return ckpt_refuse(ctx, "area", "%lx-%lx: a NUMA policy",
+				   area->start, area->end);
+	if (!area->file)
+		return area->ops ? ckpt_refuse(ctx, "area",
+					       "%lx-%lx: a special mapping",
+					       area->start, area->end) :
+				   CKPT_VMA_ANON;
+	if (!(area->flags & VM_SHARED))
+		return CKPT_VMA_FILE;
+	if (shmem_mapping(area->file->f_mapping) &&
+	    !file_inode(area->file)->i_nlink)
+		return ckpt_refuse(ctx, "area", "%lx-%lx: %s", area->start,
+				   area->end,
+				   "shared anonymous memory (or a memfd)");
+	return CKPT_VMA_SHARED_FILE;
+}
+
+/* Someone outside who works in the same address space, or NULL. */
+static struct task_struct *other_user(struct task_struct *t)
+{
+	struct task_struct *p, *found = NULL;
+
+	rcu_read_lock();
+	for_each_process(p) {
+		if (p->signal == t->signal || (p->flags & PF_KTHREAD))
+			continue;
+		if (READ_ONCE(p->mm) == t->mm) {
+			found = p;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/**
+ * ckpt_mm_check() - refuse an address space that the image cannot hold
+ * @ctx: checkpoint
+ * @mm: the task's address space
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_mm_check(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	const char *odd = ckpt_mm_new_state(mm);
+
+	if (odd)
+		return ckpt_refuse(ctx, "memory", "%s", odd);
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	if (mm->context.ldt)
+		return ckpt_refuse(ctx, "memory", "%s", "an LDT");
+#endif
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+	if (mm->context.pkey_allocation_map != 1 &&
+	    cpu_feature_enabled(X86_FEATURE_OSPKE))
+		return ckpt_refuse(ctx, "memory", "%s",
+				   "an allocated protection key");
+#endif
+#ifdef CONFIG_MEMBARRIER
+	if (atomic_read(&mm->membarrier_state))
+		return ckpt_refuse(ctx, "memory", "%s",
+				   "a membarrier registration");
+#endif
+	if (test_bit(MMF_HAS_UPROBES, &mm->flags))
+		return ckpt_refuse(ctx, "memory", "%s", "a uprobe");
+	if (mm->def_flags & ~(VM_LOCKED | VM_LOCKONFAULT | VM_NOHUGEPAGE))
+		return ckpt_refuse(ctx, "memory", "default area flags %#lx",
+				   mm->def_flags);
+	if (other_user(ctx->task))
+		return ckpt_refuse(ctx, "memory", "%s",
+				   "sharing it with another process (CLONE_VM)");
+	return 0;
+}

@@ -1,0 +1,719 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Address spaces.
+ *
+ * Checkpoint: a copy of the list of areas is taken under the mmap_lock at
+ * collect; all else works on the copy.  The contents of private areas follow
+ * each area's record (pages.c); those of shared mappings of files are written
+ * back and stay in the file.
+ *
+ * Restart: a new address space is made beside the task's own and put in its
+ * place for the time of the restore, so that areas are mapped and filled by
+ * what mmap() and page faults use, with the caller's rights and limits.  If
+ * the restore fails the old one goes back as if nothing had been; it is given
+ * up by the commit.
+ *
+ * What is refused: mm_check.c.
+ *
+ * Lock order: mmap_lock; no file is looked at under it.
+ */
+#include <linux/mman.h>
+#include <linux/pagemap.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/syscalls.h>
+#include <asm/vdso.h>
+#include "ckpt.h"
+#include "compat/file.h"
+#include "compat/mm.h"
+#include "ksym.h"
+#include "mm.h"
+#include "obj_file.h"
+#include "pages.h"
+
+/* ---- checkpoint ---- */
+
+/* The copy of an address space's areas; the operation has one for now. */
+struct ckpt_mm_copy {
+	struct mm_struct *mm;
+	unsigned int nr;
+	struct ckpt_mm_area area[];
+};
+
+/* Flags that have the same meaning here and in the image. */
+static const struct {
+	unsigned long vm;
+	u32 image;
+	int advice; /* what madvise() sets it; 0: something else does */
+} area_flags[] = {
+	{ VM_GROWSDOWN, CKPT_VMA_GROWSDOWN, 0 },
+	{ VM_NORESERVE, CKPT_VMA_NORESERVE, 0 },
+	{ VM_LOCKED, CKPT_VMA_LOCKED, 0 },
+	{ VM_LOCKONFAULT, CKPT_VMA_LOCKONFAULT, 0 },
+	{ VM_SEQ_READ, CKPT_VMA_SEQ_READ, MADV_SEQUENTIAL },
+	{ VM_RAND_READ, CKPT_VMA_RAND_READ, MADV_RANDOM },
+	{ VM_DONTCOPY, CKPT_VMA_DONTFORK, MADV_DONTFORK },
+	{ VM_WIPEONFORK, CKPT_VMA_WIPEONFORK, MADV_WIPEONFORK },
+	{ VM_DONTDUMP, CKPT_VMA_DONTDUMP, MADV_DONTDUMP },
+	{ VM_HUGEPAGE, CKPT_VMA_HUGEPAGE, MADV_HUGEPAGE },
+	{ VM_NOHUGEPAGE, CKPT_VMA_NOHUGEPAGE, MADV_NOHUGEPAGE },
+	{ VM_MERGEABLE, CKPT_VMA_MERGEABLE, MADV_MERGEABLE },
+};
+
+static void mm_grab(void *ptr)
+{
+	mmget(ptr);
+}
+
+static void mm_drop(void *ptr)
+{
+	mmput(ptr);
+}
+
+static void area_copy(struct ckpt_mm_area *area, struct vm_area_struct *vma)
+{
+	area->start = vma->vm_start;
+	area->end = vma->vm_end;
+	area->flags = vma->vm_flags;
+	area->pgoff = vma->vm_pgoff;
+	area->file = vma->vm_file ? get_file(vma->vm_file) : NULL;
+	area->special = vma->vm_ops == KDATA(special_mapping_vmops);
+	area->ops = vma->vm_ops;
+	area->written = vma->anon_vma;
+#ifdef CONFIG_NUMA
+	area->policy = vma->vm_policy;
+#endif
+}
+
+/**
+ * ckpt_mm_copy_free() - free the copy of a list of areas
+ * @copy: copy, or NULL
+ */
+void ckpt_mm_copy_free(struct ckpt_mm_copy *copy)
+{
+	unsigned int i;
+
+	if (!copy)
+		return;
+	for (i = 0; i < copy->nr; i++)
+		if (copy->area[i].file)
+			fput(copy->area[i].file);
+	kvfree(copy);
+}
+
+/* NULL if the areas change meanwhile or memory is short. */
+static struct ckpt_mm_copy *mm_copy(struct mm_struct *mm)
+{
+	unsigned int max = READ_ONCE(mm->map_count);
+	struct vm_area_struct *vma;
+	struct ckpt_mm_copy *copy;
+
+	copy = kvzalloc(struct_size(copy, area, max), GFP_KERNEL_ACCOUNT);
+	if (!copy)
+		return NULL;
+	copy->mm = mm;
+	mmap_read_lock(mm);
+	{
+		VMA_ITERATOR(vmi, mm, 0);
+
+		for_each_vma(vmi, vma) {
+			if (copy->nr == max)
+				break;
+			area_copy(&copy->area[copy->nr++], vma);
+		}
+	}
+	mmap_read_unlock(mm);
+	return copy;
+}
+
+/* The vdso must stand as one piece, the data in front of the text. */
+static int check_vdso(struct ckpt_ctx *ctx, struct ckpt_mm_copy *copy)
+{
+	unsigned long size = 0, want;
+	unsigned int i;
+
+	for (i = 0; i < copy->nr; i++)
+		if (copy->area[i].kind == CKPT_VMA_VDSO ||
+		    copy->area[i].kind == CKPT_VMA_VVAR)
+			size += copy->area[i].end - copy->area[i].start;
+	want = KDATA(vdso_image_64)->size - KDATA(vdso_image_64)->sym_vvar_start;
+	if (size && size != want)
+		return ckpt_refuse(ctx, "memory", "%s",
+				   "a vdso that is not in one piece");
+	return 0;
+}
+
+static int mm_collect(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct mm_struct *mm = ptr;
+	struct ckpt_mm_copy *copy;
+	struct file *exe;
+	unsigned int i;
+	int err;
+
+	err = ckpt_mm_check(ctx, mm);
+	if (err)
+		return err;
+	copy = mm_copy(mm);
+	if (!copy)
+		return ckpt_fail(ctx, -ENOMEM, "memory",
+				 "out of memory for the list of areas");
+	ctx->mm_copy = copy;
+	for (i = 0; i < copy->nr; i++) {
+		struct ckpt_mm_area *area = &copy->area[i];
+
+		err = ckpt_area_kind(ctx, mm, area);
+		if (err < 0)
+			return err;
+		area->kind = err;
+		if (!area->file || area->special)
+			continue;
+		err = ckpt_obj_collect(ctx, area->file, CKPT_OBJ_FILE);
+		if (err < 0)
+			return err;
+	}
+	exe = K(get_mm_exe_file)(mm);
+	if (!exe)
+		return ckpt_refuse(ctx, "memory", "%s", "a missing exe link");
+	err = ckpt_obj_collect(ctx, exe, CKPT_OBJ_FILE);
+	fput(exe);
+	return err < 0 ? err : check_vdso(ctx, copy);
+}
+
+static u32 mm_flags_save(const struct mm_struct *mm)
+{
+	u32 flags = mm->flags & MMF_DUMPABLE_MASK;
+
+	if (test_bit(MMF_DISABLE_THP, &mm->flags))
+		flags |= CKPT_MM_THP_DISABLE;
+	if (mm->def_flags & VM_LOCKED)
+		flags |= CKPT_MM_LOCK_FUTURE;
+	if (mm->def_flags & VM_LOCKONFAULT)
+		flags |= CKPT_MM_LOCK_ONFAULT;
+	if (ckpt_mm_topdown(mm))
+		flags |= CKPT_MM_TOPDOWN;
+	return flags;
+}
+
+static unsigned int auxv_words(const struct mm_struct *mm)
+{
+	unsigned int n = 0;
+
+	while (n + 2 <= ARRAY_SIZE(mm->saved_auxv) && mm->saved_auxv[n])
+		n += 2;
+	return n;
+}
+
+static void mm_fields_save(struct ckpt_hdr_mm *h, const struct mm_struct *mm)
+{
+	unsigned int i;
+
+#define M(field) (h->field = mm->field)
+	M(start_code);
+	M(end_code);
+	M(start_data);
+	M(end_data);
+	M(start_brk);
+	M(brk);
+	M(start_stack);
+	M(arg_start);
+	M(arg_end);
+	M(env_start);
+	M(env_end);
+	M(mmap_base);
+	M(mmap_legacy_base);
+#undef M
+	h->vdso = (unsigned long)mm->context.vdso;
+	h->dump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >>
+			 MMF_DUMP_FILTER_SHIFT;
+	for (i = 0; i < h->nr_auxv; i++)
+		h->auxv[i] = mm->saved_auxv[i];
+}
+
+static int area_save(struct ckpt_ctx *ctx, const struct ckpt_mm_area *area,
+		     struct mm_struct *mm, int objref)
+{
+	struct ckpt_hdr_vma *h;
+	int i;
+
+	h = ckpt_out_rec(ctx, CKPT_HDR_VMA, sizeof(*h));
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	h->start = area->start;
+	h->end = area->end;
+	h->kind = area->kind;
+	if (area->flags & VM_READ)
+		h->prot |= PROT_READ;
+	if (area->flags & VM_WRITE)
+		h->prot |= PROT_WRITE;
+	if (area->flags & VM_EXEC)
+		h->prot |= PROT_EXEC;
+	if (area->special)
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(area_flags); i++)
+		if (area->flags & area_flags[i].vm)
+			h->flags |= area_flags[i].image;
+	if (area->file) {
+		h->pgoff = area->pgoff;
+		h->file_objref = ckpt_obj_ref(ctx, area->file);
+	}
+	if (area->kind != CKPT_VMA_SHARED_FILE)
+		return ckpt_out_pages(ctx, h, objref, mm);
+	if (area->flags & VM_MAYWRITE)
+		h->flags |= CKPT_VMA_MAYWRITE;
+	return 0;
+}
+
+/* What is dirty in a shared mapping must be in the file when we come back. */
+static int area_write_back(struct ckpt_ctx *ctx,
+			   const struct ckpt_mm_area *area)
+{
+	loff_t from = (loff_t)area->pgoff << PAGE_SHIFT;
+	int err;
+
+	if (area->kind != CKPT_VMA_SHARED_FILE || !(area->flags & VM_MAYWRITE))
+		return 0;
+	err = filemap_write_and_wait_range(area->file->f_mapping, from,
+					   from + area->end - area->start - 1);
+	if (err)
+		return ckpt_fail(ctx, err, "area",
+				 "%lx-%lx: cannot write back the shared mapping",
+				 area->start, area->end);
+	return 0;
+}
+
+static int mm_files_save(struct ckpt_ctx *ctx, struct ckpt_mm_copy *copy,
+			 struct file *exe)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < copy->nr; i++) {
+		struct ckpt_mm_area *area = &copy->area[i];
+
+		if (!area->file || area->special)
+			continue;
+		err = ckpt_obj_save(ctx, area->file, CKPT_OBJ_FILE);
+		if (err < 0)
+			return err;
+		err = area_write_back(ctx, area);
+		if (err)
+			return err;
+	}
+	return ckpt_obj_save(ctx, exe, CKPT_OBJ_FILE);
+}
+
+static int mm_save(struct ckpt_ctx *ctx, void *ptr, int objref)
+{
+	struct ckpt_mm_copy *copy = ctx->mm_copy;
+	struct mm_struct *mm = ptr;
+	struct ckpt_hdr_mm *h;
+	unsigned int i, nr_auxv = auxv_words(mm);
+	struct file *exe = K(get_mm_exe_file)(mm);
+	int err, exe_objref;
+
+	if (!exe)
+		return ckpt_fail(ctx, -EBUSY, "memory", "the exe link is gone");
+	err = mm_files_save(ctx, copy, exe);
+	fput(exe);
+	if (err < 0)
+		return err;
+	exe_objref = err;
+	h = ckpt_out_rec(ctx, CKPT_HDR_MM, struct_size(h, auxv, nr_auxv));
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	h->objref = objref;
+	h->flags = mm_flags_save(mm);
+	h->nr_vmas = copy->nr;
+	h->exe_objref = exe_objref;
+	h->nr_auxv = nr_auxv;
+	mm_fields_save(h, mm);
+	for (i = 0; i < copy->nr; i++) {
+		err = area_save(ctx, &copy->area[i], mm, objref);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- restart ---- */
+
+/* A new address space, and what is set in it last. */
+struct staged_mm {
+	struct mm_struct *mm;
+	u32 flags;
+	u32 dump_filter;
+};
+
+static void mm_unstage(void *ptr)
+{
+	struct staged_mm *staged = ptr;
+
+	if (staged->mm)
+		mmput(staged->mm);
+	kfree(staged);
+}
+
+/* Where the vdso's pieces stand; it is mapped at its first one. */
+static int vdso_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *v,
+			const struct ckpt_hdr_mm *h)
+{
+	const struct vdso_image *image = KDATA(vdso_image_64);
+	int err;
+
+	if (v->start >= h->vdso + image->sym_vvar_start &&
+	    v->end <= h->vdso + image->size && current->mm->context.vdso)
+		return 0; /* another piece of it */
+	if (v->start != h->vdso + image->sym_vvar_start)
+		return ckpt_fail(ctx, -EINVAL, "area",
+				 "the vdso is not where the image says");
+	err = K(map_vdso_once)(image, v->start);
+	if (err)
+		return ckpt_fail(ctx, err, "area",
+				 "cannot map the vdso at %#llx", v->start);
+	if ((unsigned long)current->mm->context.vdso != h->vdso)
+		return ckpt_fail(ctx, -EINVAL, "area",
+				 "the vdso did not land at %#llx", h->vdso);
+	return 0;
+}
+
+static struct file *area_file(struct ckpt_ctx *ctx,
+			      const struct ckpt_hdr_vma *v)
+{
+	struct file *file;
+	int err;
+
+	if (v->kind == CKPT_VMA_ANON)
+		return NULL;
+	file = ckpt_file_staged(ctx, v->file_objref, "mapped file");
+	if (IS_ERR(file))
+		return file;
+	if (v->kind == CKPT_VMA_FILE) {
+		err = ckpt_file_check_unchanged(ctx, v->file_objref);
+		if (err)
+			return ERR_PTR(err);
+	}
+	return file;
+}
+
+static int area_map(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *v)
+{
+	unsigned long flags = MAP_FIXED_NOREPLACE | MAP_FIXED, addr;
+	struct file *file = area_file(ctx, v);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	flags |= v->kind == CKPT_VMA_SHARED_FILE ? MAP_SHARED : MAP_PRIVATE;
+	if (!file)
+		flags |= MAP_ANONYMOUS;
+	if (v->flags & CKPT_VMA_GROWSDOWN)
+		flags |= MAP_GROWSDOWN;
+	if (v->flags & CKPT_VMA_NORESERVE)
+		flags |= MAP_NORESERVE;
+	addr = vm_mmap(file, v->start, v->end - v->start, v->prot, flags,
+		       file ? v->pgoff << PAGE_SHIFT : 0);
+	if (addr == v->start)
+		return 0;
+	if (IS_ERR_VALUE(addr))
+		return ckpt_fail(ctx, (long)addr, "area",
+				 "%llx-%llx: cannot map %s", v->start, v->end,
+				 file ? "the file" : "memory");
+	vm_munmap(addr, v->end - v->start);
+	return ckpt_fail(ctx, -EINVAL, "area",
+			 "%llx-%llx: it landed elsewhere", v->start, v->end);
+}
+
+/* Fixed while the areas were filled: what madvise() and mlock() had set. */
+static int area_advise(struct ckpt_ctx *ctx, struct mm_struct *mm,
+		       const struct ckpt_hdr_vma *v)
+{
+	unsigned long len = v->end - v->start;
+	struct vm_area_struct *vma;
+	int i, err;
+
+	mmap_write_lock(mm);
+	vma = find_vma(mm, v->start);
+	if (vma && vma->vm_start <= v->start)
+		ckpt_vma_flags_mod(vma, 0, VM_HUGEPAGE | VM_NOHUGEPAGE);
+	mmap_write_unlock(mm);
+	for (i = 0; i < ARRAY_SIZE(area_flags); i++) {
+		if (!area_flags[i].advice || !(v->flags & area_flags[i].image))
+			continue;
+		err = K(do_madvise)(mm, v->start, len, area_flags[i].advice);
+		if (err)
+			return ckpt_fail(ctx, err, "area",
+					 "%llx-%llx: madvise(%d) failed",
+					 v->start, v->end,
+					 area_flags[i].advice);
+	}
+	if (!(v->flags & CKPT_VMA_LOCKED))
+		return 0;
+	err = ckpt_syscall(__NR_mlock2, v->start, len,
+			   v->flags & CKPT_VMA_LOCKONFAULT ? MLOCK_ONFAULT : 0,
+			   0, 0, 0);
+	if (err)
+		return ckpt_fail(ctx, err, "area",
+				 "%llx-%llx: cannot lock it in memory (RLIMIT_MEMLOCK)",
+				 v->start, v->end);
+	return 0;
+}
+
+static int area_restore(struct ckpt_ctx *ctx, struct mm_struct *mm,
+			const struct ckpt_hdr_mm *h)
+{
+	const struct ckpt_hdr *rec = ckpt_in_expect(ctx, CKPT_HDR_VMA);
+	struct ckpt_hdr_vma v;
+	int err;
+
+	if (IS_ERR(rec))
+		return PTR_ERR(rec);
+	v = *(const struct ckpt_hdr_vma *)rec;
+	if (v.kind == CKPT_VMA_VDSO || v.kind == CKPT_VMA_VVAR)
+		return vdso_restore(ctx, &v, h);
+	err = area_map(ctx, &v);
+	if (err)
+		return err;
+	while ((err = ckpt_in_peek(ctx)) == CKPT_HDR_PGARR) {
+		rec = ckpt_in_rec(ctx);
+		if (IS_ERR(rec))
+			return PTR_ERR(rec);
+		if (v.kind == CKPT_VMA_SHARED_FILE)
+			return ckpt_fail(ctx, -EINVAL, "area",
+					 "%llx-%llx: pages for a shared file",
+					 v.start, v.end);
+		err = ckpt_pages_fill(ctx, mm,
+				      (const struct ckpt_hdr_pgarr *)rec);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return err < 0 ? err : area_advise(ctx, mm, &v);
+}
+
+static int exe_restore(struct ckpt_ctx *ctx, struct mm_struct *mm, int objref)
+{
+	struct file *exe = ckpt_file_staged(ctx, objref, "executable");
+	int err;
+
+	if (IS_ERR(exe))
+		return PTR_ERR(exe);
+	err = ckpt_file_check_unchanged(ctx, objref);
+	if (err)
+		return err;
+	if (!S_ISREG(file_inode(exe)->i_mode) ||
+	    (exe->f_path.mnt->mnt_flags & MNT_NOEXEC) ||
+	    ckpt_path_permission(&exe->f_path, MAY_EXEC))
+		return ckpt_fail(ctx, -EACCES, "executable",
+				 "you may not execute the program's file");
+	err = K(replace_mm_exe_file)(mm, exe);
+	if (err)
+		return ckpt_fail(ctx, err, "executable",
+				 "it is open for writing");
+	return 0;
+}
+
+static int mm_fields_restore(struct ckpt_ctx *ctx, struct mm_struct *mm,
+			     const struct ckpt_hdr_mm *h)
+{
+	unsigned int i, max = ARRAY_SIZE(mm->saved_auxv) - 2;
+
+	for (i = max; i < h->nr_auxv; i++)
+		if (h->auxv[i])
+			return ckpt_fail(ctx, -EINVAL, "memory",
+					 "an auxiliary vector of %u words",
+					 h->nr_auxv);
+	mmap_write_lock(mm);
+	spin_lock(&mm->arg_lock);
+#define M(field) (mm->field = h->field)
+	M(start_code);
+	M(end_code);
+	M(start_data);
+	M(end_data);
+	M(start_brk);
+	M(brk);
+	M(start_stack);
+	M(arg_start);
+	M(arg_end);
+	M(env_start);
+	M(env_end);
+	M(mmap_base);
+	M(mmap_legacy_base);
+#undef M
+	spin_unlock(&mm->arg_lock);
+	for (i = 0; i < h->nr_auxv && i < max; i++)
+		mm->saved_auxv[i] = h->auxv[i];
+	ckpt_mm_set_topdown(mm, h->flags & CKPT_MM_TOPDOWN);
+	mmap_write_unlock(mm);
+	return 0;
+}
+
+/* A new, empty address space becomes current's; the old one is kept aside. */
+static struct mm_struct *mm_begin(struct ckpt_ctx *ctx)
+{
+	struct mm_struct *mm = K(mm_alloc)();
+	struct rlimit stack;
+
+	if (!mm)
+		return NULL;
+	mm->def_flags = 0;
+	mm->flags &= ~MMF_DISABLE_THP_MASK;
+	mm->task_size = TASK_SIZE;
+	task_lock(current->group_leader);
+	stack = current->signal->rlim[RLIMIT_STACK];
+	task_unlock(current->group_leader);
+	K(arch_pick_mmap_layout)(mm, &stack);
+	ctx->restart->old_mm = current->mm;
+	mmget(mm); /* current's own; the other is the staged object's */
+	ckpt_mm_switch(ctx->restart->old_mm, mm, true);
+	return mm;
+}
+
+/**
+ * ckpt_mm_rollback() - give current its old address space back
+ * @ctx: restart that has failed
+ *
+ * Context: the restarting task; does nothing if it has its own already.
+ */
+void ckpt_mm_rollback(struct ckpt_ctx *ctx)
+{
+	struct mm_struct *mm = current->mm, *old = ctx->restart->old_mm;
+
+	if (!old)
+		return;
+	ckpt_mm_switch(mm, old, false);
+	ctx->restart->old_mm = NULL;
+	mmput(mm);
+}
+
+static int mm_fill(struct ckpt_ctx *ctx, struct mm_struct *mm,
+		   const struct ckpt_hdr_mm *h)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < h->nr_vmas; i++) {
+		err = area_restore(ctx, mm, h);
+		if (err)
+			return err;
+	}
+	err = exe_restore(ctx, mm, h->exe_objref);
+	if (err)
+		return err;
+	return mm_fields_restore(ctx, mm, h);
+}
+
+static int mm_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
+{
+	struct staged_mm *staged;
+	struct ckpt_hdr_mm *h;
+	int err;
+
+	if (ctx->restart->old_mm)
+		return ckpt_fail(ctx, -EINVAL, "memory",
+				 "a second address space");
+	if ((((const struct ckpt_hdr_mm *)rec)->flags & CKPT_MM_LOCK_FUTURE) &&
+	    !can_do_mlock())
+		return ckpt_fail(ctx, -EPERM, "memory",
+				 "mlockall(MCL_FUTURE) needs RLIMIT_MEMLOCK or CAP_IPC_LOCK");
+	h = kmemdup(rec, rec->len, GFP_KERNEL);
+	staged = kzalloc(sizeof(*staged), GFP_KERNEL);
+	if (!h || !staged) {
+		err = ckpt_fail(ctx, -ENOMEM, "memory", "out of memory");
+		goto out;
+	}
+	staged->flags = h->flags;
+	staged->dump_filter = h->dump_filter;
+	staged->mm = mm_begin(ctx);
+	if (!staged->mm) {
+		err = ckpt_fail(ctx, -ENOMEM, "memory",
+				"out of memory for an address space");
+		goto out;
+	}
+	err = ckpt_obj_insert(ctx, h->objref, CKPT_OBJ_MM, staged);
+	if (err) {
+		mmput(staged->mm);
+		goto out;
+	}
+	err = mm_fill(ctx, staged->mm, h);
+	staged = NULL;
+out:
+	kfree(staged);
+	kfree(h);
+	return err;
+}
+
+/**
+ * ckpt_mm_commit() - give up the task's old address space
+ * @ctx: restart
+ * @staged: the new one, which is in use already
+ *
+ * The point of no return.  What user space knows of the task by address (robust
+ * list, the tid to clear, rseq) lay in the old one and is forgotten.
+ *
+ * Return: 0, or -EINTR that has been reported; then nothing has changed.
+ */
+int ckpt_mm_commit(struct ckpt_ctx *ctx, void *staged)
+{
+	struct mm_struct *mm = current->mm, *old = ctx->restart->old_mm;
+	struct task_struct *t = current;
+
+	if (!old || mm != ((struct staged_mm *)staged)->mm)
+		return ckpt_fail(ctx, -EINVAL, "memory", "no address space");
+	if (down_write_killable(&t->signal->exec_update_lock))
+		return ckpt_fail(ctx, -EINTR, "memory", "interrupted");
+	/* the old memory's last rites happen in the old memory */
+	ckpt_mm_switch(mm, old, false);
+	K(exec_mm_release)(t, old);
+	t->rseq = NULL;
+	t->rseq_sig = 0;
+	t->rseq_event_mask = 0;
+	ckpt_mm_switch(old, mm, false);
+	up_write(&t->signal->exec_update_lock);
+	ctx->restart->old_mm = NULL;
+	setmax_mm_hiwater_rss(&t->signal->maxrss, old);
+	K(mm_update_next_owner)(old);
+	mmput(old);
+	return 0;
+}
+
+/**
+ * ckpt_mm_commit_flags() - set what would have been in the way until now
+ * @ctx: restart, in its last steps
+ * @ptr: staged address space
+ *
+ * Return: 0.
+ */
+int ckpt_mm_commit_flags(struct ckpt_ctx *ctx, void *ptr)
+{
+	const struct staged_mm *staged = ptr;
+	struct mm_struct *mm = current->mm;
+	unsigned long def = 0;
+
+	if (staged->flags & CKPT_MM_LOCK_FUTURE)
+		def |= VM_LOCKED;
+	if (staged->flags & CKPT_MM_LOCK_ONFAULT)
+		def |= VM_LOCKONFAULT;
+	mmap_write_lock(mm);
+	mm->def_flags = def;
+	mmap_write_unlock(mm);
+	if (staged->flags & CKPT_MM_THP_DISABLE)
+		set_bit(MMF_DISABLE_THP, &mm->flags);
+	set_mask_bits(&mm->flags, MMF_DUMPABLE_MASK | MMF_DUMP_FILTER_MASK,
+		      (staged->flags & CKPT_MM_DUMPABLE_MASK) |
+			      ((unsigned long)staged->dump_filter
+			       << MMF_DUMP_FILTER_SHIFT &
+			       MMF_DUMP_FILTER_MASK));
+	return 0;
+}
+
+const struct ckpt_obj_ops ckpt_mm_ops = {
+	.name = "memory",
+	.grab = mm_grab,
+	.drop = mm_drop,
+	.collect = mm_collect,
+	.save = mm_save,
+	.restore = mm_restore,
+	.unstage = mm_unstage,
+};
