@@ -177,12 +177,15 @@ stage:
 
 # ---- tests ----------------------------------------------------------------------
 
-.PHONY: check check-full lint unit kselftest kselftest-install demo deps
+.PHONY: check check-full lint unit kselftest kselftest-install format demo deps
 deps:
 	packaging/deps check vm
 
 check check-full lint unit kselftest:
 	+@selftests/check $@
+
+format:
+	git ls-files -co --exclude-standard -- "*.c" "*.h" | xargs clang-format --style=file -i
 
 # The tests built and installed into build/kselftest, as the machines get them.
 kselftest-install: tools
@@ -212,4 +215,5 @@ help:
 	@echo 'make check-full        all tests on both kernels, one CPU and two'
 	@echo 'make lint, make unit   parts of the gate'
 	@echo "make kselftest         in the machine; KERNELS='6.1 6.12' CPUS='1 2' TESTS='a_test'"
+	@echo 'make format           clang-format all C sources'
 	@echo 'make clean             remove build/'

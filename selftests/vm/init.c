@@ -70,7 +70,8 @@ static void load_modules(void)
 	while (fscanf(order, "%127s", path) == 1) {
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
+		if (fd < 0 ||
+		    (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
 			fail("load %s", path);
 		close(fd);
 	}
@@ -83,32 +84,35 @@ static void enter_root(void)
 	mount_at("/dev/vda", "/root", "ext4", MS_NOATIME, NULL);
 	if (mount("/dev", "/root/dev", NULL, MS_MOVE, NULL))
 		fail("move /dev");
-	if (chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") ||
-	    chdir("/"))
+	if (chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) ||
+	    chroot(".") || chdir("/"))
 		fail("enter the root file system");
 }
 
 static void mount_all(void)
 {
-	mount_at("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-	mount_at("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	mount_at("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		 NULL);
+	mount_at("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		 NULL);
 	mount_at("cgroup2", "/sys/fs/cgroup", "cgroup2",
 		 MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	mount_at("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
 		 "gid=5,mode=620,ptmxmode=666");
-	mount_at("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+	mount_at("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV,
+		 "mode=1777");
 	mount_at("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
 	mount_at("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
 	mount_at("repo", "/repo", "9p", MS_RDONLY, P9_OPTIONS ",cache=loose");
 	mount_at("out", "/host-out", "9p", 0, P9_OPTIONS);
 
 	/* ckpt.ko goes on top of the kernel's own modules. */
-	mount_at("modules", "/run/modules", "9p", MS_RDONLY, P9_OPTIONS ",cache=loose");
+	mount_at("modules", "/run/modules", "9p", MS_RDONLY,
+		 P9_OPTIONS ",cache=loose");
 	mkdir("/run/modules-upper", 0755);
 	mkdir("/run/modules-work", 0755);
 	mount_at("modules", "/lib/modules", "overlay", 0,
-		 "lowerdir=/run/modules,upperdir=/run/modules-upper,"
-		 "workdir=/run/modules-work");
+		 "lowerdir=/run/modules,upperdir=/run/modules-upper,workdir=/run/modules-work");
 	symlink("/proc/self/fd", "/dev/fd");
 	symlink("/proc/self/fd/0", "/dev/stdin");
 	symlink("/proc/self/fd/1", "/dev/stdout");
@@ -118,7 +122,8 @@ static void mount_all(void)
 
 static void set_up_network(void)
 {
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	struct ifreq lo = { .ifr_name = "lo",
+			    .ifr_flags = IFF_UP | IFF_RUNNING };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	sethostname("ckpt", 4);
@@ -132,7 +137,8 @@ static int open_port(const char *path)
 {
 	int tries = 1000, fd;
 
-	while ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0 && errno == ENOENT && tries--)
+	while ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0 && errno == ENOENT &&
+	       tries--)
 		usleep(10000);
 	if (fd < 0)
 		fail("open %s", path);
@@ -141,13 +147,15 @@ static int open_port(const char *path)
 
 static void guest_main(void)
 {
-	static char *const argv[] = { "sh", "-c",
-				      "tar --keep-directory-symlink --no-overwrite-dir -xf /dev/vdb -C / && "
-				      "exec bash /ckpt-vm/guest.sh",
-				      NULL };
-	static char *const envp[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-				      "/usr/bin:/sbin:/bin",
-				      "HOME=/root", "LANG=C.UTF-8", "TERM=dumb", NULL };
+	static char *const argv[] = {
+		"sh", "-c",
+		"tar --keep-directory-symlink --no-overwrite-dir -xf /dev/vdb -C / && exec bash /ckpt-vm/guest.sh",
+		NULL
+	};
+	static char *const envp[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=/root", "LANG=C.UTF-8", "TERM=dumb", NULL
+	};
 	int in = open("/dev/null", O_RDONLY);
 	int out = open_port("/dev/vport0p1");
 
@@ -183,7 +191,7 @@ static void report(int status)
 	int fd = open_port("/dev/vport0p2");
 
 	if (dprintf(fd, "%d\n", status) < 0)
-		fail("report the status");
+		fail("send the status");
 	close(fd);
 }
 
@@ -203,7 +211,8 @@ int main(void)
 	int status;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, NULL) && errno != EBUSY)
+	if (mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, NULL) &&
+	    errno != EBUSY)
 		fail("mount /dev");
 	load_modules();
 	enter_root();
