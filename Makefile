@@ -7,10 +7,10 @@ MAKEFLAGS += --no-builtin-rules
 unexport CDPATH
 
 ifneq ($(KDIR),)
-KVER := $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+KVER := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 else
-KVER := $(shell uname -r)
-KDIR := $(or $(wildcard /lib/modules/$(KVER)/build),/usr/src/linux-headers-$(KVER))
+KVER ?= $(shell uname -r)
+override KDIR := $(or $(wildcard /lib/modules/$(KVER)/build),/usr/src/linux-headers-$(KVER))
 endif
 
 BUILD := $(CURDIR)/build

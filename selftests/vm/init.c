@@ -8,12 +8,14 @@
  *
  * Channels to the host: /dev/vport0p1 is COMMAND's output, /dev/vport0p2 takes
  * the exit status as decimal text. Without a status the host knows that the
- * machine came to a bad end.
+ * machine came to a bad end. A port can be open only once, and /dev/stdout
+ * opens it again: COMMAND writes into a pipe, which we empty into the port.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -145,7 +147,7 @@ static int open_port(const char *path)
 	return fd;
 }
 
-static void guest_main(void)
+static void guest_main(int out)
 {
 	static char *const argv[] = {
 		"sh", "-c",
@@ -157,7 +159,7 @@ static void guest_main(void)
 		"HOME=/root", "LANG=C.UTF-8", "TERM=dumb", NULL
 	};
 	int in = open("/dev/null", O_RDONLY);
-	int out = open_port("/dev/vport0p1");
+	sigset_t none;
 
 	if (in < 0)
 		fail("open /dev/null");
@@ -166,23 +168,82 @@ static void guest_main(void)
 	dup2(out, 2);
 	if (in > 2)
 		close(in);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
 	execve("/bin/sh", argv, envp);
 	_exit(SETUP_FAILED);
 }
 
-static int reap_until(pid_t guest)
+/* Move what the pipe holds; 0 when there is no more for now. */
+static int relay(int from, int port)
 {
-	int status;
+	char buf[65536];
+	ssize_t len = read(from, buf, sizeof(buf)), done = 0;
 
-	for (;;) {
-		pid_t pid = wait(&status);
+	while (done < len) {
+		ssize_t n = write(port, buf + done, len - done);
 
-		if (pid < 0 && errno != EINTR)
-			fail("wait");
-		if (pid == guest)
-			break;
+		if (n < 0 && errno != EINTR)
+			fail("write to the host");
+		if (n > 0)
+			done += n;
 	}
+	return len > 0;
+}
+
+/* Reap whoever ended; true when @guest did, and then @status is its own. */
+static int reap(pid_t guest, int *status)
+{
+	int one, found = 0;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &one, WNOHANG)) > 0) {
+		if (pid == guest) {
+			*status = one;
+			found = 1;
+		}
+	}
+	return found;
+}
+
+static void on_child(int sig)
+{
+	(void)sig; /* it is enough that ppoll() returns */
+}
+
+static int run_guest(int port)
+{
+	struct sigaction sa = { .sa_handler = on_child };
+	struct pollfd poll = { .events = POLLIN };
+	sigset_t child, none;
+	int fds[2], status;
+	pid_t guest;
+
+	sigemptyset(&none);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	sigaction(SIGCHLD, &sa, NULL);
+
+	if (pipe2(fds, O_CLOEXEC))
+		fail("pipe");
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	guest = fork();
+	if (guest < 0)
+		fail("fork");
+	if (!guest)
+		guest_main(fds[1]);
+
+	/* We keep the write end too: no end of file before the guest's end. */
+	poll.fd = fds[0];
+	while (!reap(guest, &status)) {
+		if (ppoll(&poll, 1, NULL, &none) > 0)
+			relay(fds[0], port);
+	}
+	kill(-1, SIGKILL);
+	while (relay(fds[0], port) || reap(guest, &status))
+		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -195,20 +256,9 @@ static void report(int status)
 	close(fd);
 }
 
-static void stop_everything(void)
-{
-	/* Give the last output time to leave the machine: ports drain on close. */
-	kill(-1, SIGKILL);
-	while (wait(NULL) > 0)
-		;
-	sync();
-	umount("/disk");
-}
-
 int main(void)
 {
-	pid_t guest;
-	int status;
+	int port, status;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, NULL) &&
@@ -219,13 +269,11 @@ int main(void)
 	mount_all();
 	set_up_network();
 
-	guest = fork();
-	if (guest < 0)
-		fail("fork");
-	if (!guest)
-		guest_main();
-	status = reap_until(guest);
-	stop_everything();
+	port = open_port("/dev/vport0p1");
+	status = run_guest(port);
+	close(port);
+	sync();
+	umount("/disk");
 	report(status);
 	power_off();
 	return 0;
