@@ -32,10 +32,9 @@ PARALLEL := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 # ---- everything ---------------------------------------------------------------
 
 .PHONY: all tools module kernels
-all: tools module
-
 # The module goes last and may fail for want of headers: the tools are there.
-module: | tools
+all: tools
+	+@$(MAKE) --no-print-directory module
 
 # ---- the module ---------------------------------------------------------------
 
