@@ -12,7 +12,7 @@ struct rec_row {
 
 static const struct rec_row rec_rows[CKPT_HDR_MAX] = {
 #define CKPT_X(NAME, num, st, var) \
-	[CKPT_HDR_##NAME] = { #NAME, sizeof(struct st), var },
+	[num] = { .name = #NAME, .size = sizeof(struct st), .tail = var },
 	CKPT_RECORDS(CKPT_X)
 #undef CKPT_X
 };

@@ -34,8 +34,8 @@ static int find_task(struct ckpt_ctx *ctx, pid_t pid)
 		return ckpt_fail(ctx, -EINVAL, "pid", "%d is not a pid", pid);
 	t = K(find_get_task_by_vpid)(pid);
 	if (!t)
-		return ckpt_fail(ctx, -ESRCH, "pid",
-				 "there is no process %d", pid);
+		return ckpt_fail(ctx, -ESRCH, "pid", "there is no process %d",
+				 pid);
 	if (!K(ptrace_may_access)(t, PTRACE_MODE_ATTACH_FSCREDS)) {
 		put_task_struct(t);
 		return ckpt_fail(ctx, -EPERM, "pid",

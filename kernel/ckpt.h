@@ -157,16 +157,29 @@ __printf(2, 3) void ckpt_log(struct ckpt_ctx *ctx, const char *fmt, ...);
 
 /**
  * struct ckpt_ctx - one checkpoint or restart
+ * @restarting: it is a restart
+ * @self: of the calling task itself
  * @flags: CHECKPOINT_* or RESTART_*
+ * @ckptid: positive number of the checkpoint
  * @task: the task being worked on; a reference is held by the operation
- * @self: a self checkpoint, or restart
+ * @dev_file: the session
  * @objhash: shared objects
  * @out: checkpoint: the stream out
  * @in: restart: the stream in
  * @logfile: messages for the caller, or NULL
+ * @err_lock: protects @err, @errmsg and the order of lines in the log
  * @err: first error
  * @errmsg: its text
- * @time_mono: ns, the host's CLOCK_MONOTONIC at the checkpoint (as saved)
+ * @time_real: ns, CLOCK_REALTIME at the checkpoint
+ * @time_mono: ns, the host's CLOCK_MONOTONIC then
+ * @time_boot: ns, the host's CLOCK_BOOTTIME then
+ * @nvcsw: context switches of the frozen task when the checkpoint began
+ * @nivcsw: involuntary ones
+ * @frozen_regs: copy of its registers then
+ * @objs: objects of the task by type; the objhash holds them
+ * @mm_copy: list of the areas of its address space
+ * @fd: descriptor of the FILE at hand, for messages
+ * @restart: what only a restart has
  */
 struct ckpt_ctx {
 	bool restarting;
@@ -237,8 +250,8 @@ long ckpt_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
 		  unsigned long a2, unsigned long a3, unsigned long a4,
 		  unsigned long a5);
 /* Copy @len bytes to offset @off of the scratch page; its user address. */
-void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off,
-			      const void *buf, size_t len);
+void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off, const void *buf,
+			      size_t len);
 int ckpt_scratch_get(struct ckpt_ctx *ctx, size_t off, void *buf, size_t len);
 
 /* File that the caller of restart gave for @image_fd, or NULL (borrowed). */

@@ -49,8 +49,8 @@ static int copy_head(struct ckpt_ctx *ctx, const struct ckpt_ioc_restart *arg)
 	if (!arg->head_len)
 		return 0;
 	if (arg->head_len > CKPT_HEAD_MAX)
-		return ckpt_fail(ctx, -EINVAL, "image",
-				 "a head of %u bytes", arg->head_len);
+		return ckpt_fail(ctx, -EINVAL, "image", "a head of %u bytes",
+				 arg->head_len);
 	head = kvmalloc(arg->head_len, GFP_KERNEL_ACCOUNT);
 	if (!head)
 		return ckpt_fail(ctx, -ENOMEM, "image",

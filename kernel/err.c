@@ -81,7 +81,8 @@ int ckpt_fail(struct ckpt_ctx *ctx, int err, const char *obj, const char *fmt,
 	else if (ctx->task)
 		len += scnprintf(line + len, CKPT_ERR_MAX - 1 - len,
 				 " (pid %d, %s, errno %d)",
-				 task_pid_vnr(ctx->task), ctx->task->comm, -err);
+				 task_pid_vnr(ctx->task), ctx->task->comm,
+				 -err);
 	if (!ctx->err) {
 		ctx->err = err;
 		memcpy(ctx->errmsg, line, len + 1);

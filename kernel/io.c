@@ -37,7 +37,6 @@ struct out_mark {
 	struct ckpt_pages_job job;
 };
 
-
 /* ---- out ---- */
 
 static struct ckpt_chunk *chunk_for(struct ckpt_ctx *ctx, size_t len)

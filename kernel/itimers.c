@@ -79,8 +79,8 @@ int ckpt_itimers_save(struct ckpt_ctx *ctx, struct task_struct *t,
 		K(thread_group_sample_cputime)(t, samples);
 		it[ITIMER_VIRTUAL].value =
 			itimer_cpu_left(virt, samples[CPUCLOCK_VIRT]);
-		it[ITIMER_PROF].value =
-			itimer_cpu_left(prof, samples[CPUCLOCK_PROF]);
+		it[ITIMER_PROF].value = itimer_cpu_left(prof,
+							samples[CPUCLOCK_PROF]);
 		it[ITIMER_VIRTUAL].interval = virt->incr;
 		it[ITIMER_PROF].interval = prof->incr;
 	}

@@ -69,11 +69,12 @@ static int resolve_symbols(void)
 	unsigned long addr;
 	int missing = 0;
 
-#define KSYM_FUNC(ret, name, args)                                          \
-	addr = lookup(#name, &missing);                                     \
-	if (addr)                                                           \
+#define KSYM_FUNC(ret, name, args)      \
+	addr = lookup(#name, &missing); \
+	if (addr)                       \
 		static_call_update(ckpt_kcall_##name, (void *)addr);
-#define KSYM_DATA(type, name) ckpt_kdata_##name = (void *)lookup(#name, &missing);
+#define KSYM_DATA(type, name) \
+	ckpt_kdata_##name = (void *)lookup(#name, &missing);
 #include "ksym.def"
 #include "compat/ksym.def"
 #undef KSYM_FUNC
@@ -125,8 +126,8 @@ static int resolve_members(void)
 		return 1;
 	}
 	for (i = 0; i < CKPT_BTF_MEMBERS; i++) {
-		if (!member_offset(btf, members[i].structure,
-				   members[i].member, &ckpt_btf_offsets[i]))
+		if (!member_offset(btf, members[i].structure, members[i].member,
+				   &ckpt_btf_offsets[i]))
 			continue;
 		pr_err("this kernel has no struct %s.%s\n",
 		       members[i].structure, members[i].member);

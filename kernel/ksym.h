@@ -14,7 +14,6 @@
 #include <linux/static_call.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
-#include <linux/version.h>
 
 struct btf;
 struct cpumask;
@@ -46,7 +45,7 @@ struct user_struct;
 struct vdso_image;
 struct vm_operations_struct;
 
-#define KSYM_FUNC(ret, name, args)  \
+#define KSYM_FUNC(ret, name, args)     \
 	extern ret ckpt_k_##name args; \
 	DECLARE_STATIC_CALL(ckpt_kcall_##name, ckpt_k_##name);
 #define KSYM_DATA(type, name) extern type *ckpt_kdata_##name;

@@ -21,11 +21,11 @@
 #include "ksym.h"
 #include "mm.h"
 
-#define VM_KNOWN                                                            \
-	(VM_READ | VM_WRITE | VM_EXEC | VM_SHARED | VM_MAYREAD |            \
-	 VM_MAYWRITE | VM_MAYEXEC | VM_MAYSHARE | VM_GROWSDOWN | VM_LOCKED | \
-	 VM_LOCKONFAULT | VM_SEQ_READ | VM_RAND_READ | VM_DONTCOPY |        \
-	 VM_ACCOUNT | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP |          \
+#define VM_KNOWN                                                               \
+	(VM_READ | VM_WRITE | VM_EXEC | VM_SHARED | VM_MAYREAD | VM_MAYWRITE | \
+	 VM_MAYEXEC | VM_MAYSHARE | VM_GROWSDOWN | VM_LOCKED |                 \
+	 VM_LOCKONFAULT | VM_SEQ_READ | VM_RAND_READ | VM_DONTCOPY |           \
+	 VM_ACCOUNT | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP |             \
 	 VM_SOFTDIRTY | VM_HUGEPAGE | VM_NOHUGEPAGE | VM_MERGEABLE)
 
 static const struct {
@@ -71,7 +71,8 @@ static int check_special(struct ckpt_ctx *ctx, const struct ckpt_mm_area *area,
 	if (area->written)
 		return ckpt_refuse(ctx, "area", "%lx-%lx: a written vdso",
 				   area->start, area->end);
-	if (area->start == text && area->end == text + KDATA(vdso_image_64)->size)
+	if (area->start == text &&
+	    area->end == text + KDATA(vdso_image_64)->size)
 		return CKPT_VMA_VDSO;
 	if (area->end <= text &&
 	    area->start >= text + KDATA(vdso_image_64)->sym_vvar_start)

@@ -256,8 +256,8 @@ static bool ambient_may(const struct cred *old, const struct ckpt_hdr_cred *rec)
 
 	if (rec->cap_ambient & ~(rec->cap_permitted & rec->cap_inheritable))
 		return false;
-	return !raised || !(old->securebits &
-			    issecure_mask(SECURE_NO_CAP_AMBIENT_RAISE));
+	return !raised ||
+	       !(old->securebits & issecure_mask(SECURE_NO_CAP_AMBIENT_RAISE));
 }
 
 /*
@@ -387,7 +387,8 @@ static int cred_fill(struct ckpt_ctx *ctx, struct cred *new,
 	int err;
 
 	if ((rec->cap_inheritable | rec->cap_permitted | rec->cap_effective |
-	     rec->cap_bset | rec->cap_ambient) & ~CAPS_KNOWN)
+	     rec->cap_bset | rec->cap_ambient) &
+	    ~CAPS_KNOWN)
 		return ckpt_fail(ctx, -EINVAL, "credentials",
 				 "capabilities that this kernel doesn't know");
 	if (!cred_ids_fill(new, rec))

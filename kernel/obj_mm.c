@@ -138,7 +138,8 @@ static int check_vdso(struct ckpt_ctx *ctx, struct ckpt_mm_copy *copy)
 		if (copy->area[i].kind == CKPT_VMA_VDSO ||
 		    copy->area[i].kind == CKPT_VMA_VVAR)
 			size += copy->area[i].end - copy->area[i].start;
-	want = KDATA(vdso_image_64)->size - KDATA(vdso_image_64)->sym_vvar_start;
+	want = KDATA(vdso_image_64)->size -
+	       KDATA(vdso_image_64)->sym_vvar_start;
 	if (size && size != want)
 		return ckpt_refuse(ctx, "memory", "%s",
 				   "a vdso that is not in one piece");
@@ -421,8 +422,8 @@ static int area_map(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *v)
 				 "%llx-%llx: cannot map %s", v->start, v->end,
 				 file ? "the file" : "memory");
 	vm_munmap(addr, v->end - v->start);
-	return ckpt_fail(ctx, -EINVAL, "area",
-			 "%llx-%llx: it landed elsewhere", v->start, v->end);
+	return ckpt_fail(ctx, -EINVAL, "area", "%llx-%llx: it landed elsewhere",
+			 v->start, v->end);
 }
 
 /* Fixed while the areas were filled: what madvise() and mlock() had set. */
@@ -703,7 +704,7 @@ int ckpt_mm_commit_flags(struct ckpt_ctx *ctx, void *ptr)
 	set_mask_bits(&mm->flags, MMF_DUMPABLE_MASK | MMF_DUMP_FILTER_MASK,
 		      (staged->flags & CKPT_MM_DUMPABLE_MASK) |
 			      ((unsigned long)staged->dump_filter
-			       << MMF_DUMP_FILTER_SHIFT &
+				       << MMF_DUMP_FILTER_SHIFT &
 			       MMF_DUMP_FILTER_MASK));
 	return 0;
 }

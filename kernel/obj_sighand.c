@@ -38,8 +38,7 @@ static void sighand_drop(void *ptr)
 }
 
 /* First signal whose action has flags that are not in the image's table. */
-static int sighand_odd_flags(struct sighand_struct *sighand,
-			     unsigned long *odd)
+static int sighand_odd_flags(struct sighand_struct *sighand, unsigned long *odd)
 {
 	int i, sig = 0;
 
@@ -163,7 +162,8 @@ int ckpt_sighand_commit(struct ckpt_ctx *ctx, void *staged)
 		sa->sa_flags = a->flags;
 		sa->sa_restorer = (__sigrestore_t)(unsigned long)a->restorer;
 		sa->sa_mask.sig[0] = a->mask;
-		sigdelsetmask(&sa->sa_mask, sigmask(SIGKILL) | sigmask(SIGSTOP));
+		sigdelsetmask(&sa->sa_mask,
+			      sigmask(SIGKILL) | sigmask(SIGSTOP));
 	}
 	spin_unlock_irq(&sighand->siglock);
 	return 0;

@@ -59,7 +59,7 @@ static int walk_huge(pmd_t *pmd, unsigned long addr, unsigned long next,
 {
 	struct run *run = walk->private;
 	struct page *page;
-	spinlock_t *ptl;
+	spinlock_t *ptl; /* of the page table */
 
 	if (!pmd_trans_huge(READ_ONCE(*pmd)))
 		return 0;
@@ -111,11 +111,9 @@ static int walk_pte(pte_t *pte, unsigned long addr, unsigned long next,
 	return 0;
 }
 
-static const struct mm_walk_ops walk_ops = {
-	.pmd_entry = walk_huge,
-	.pte_entry = walk_pte,
-	CKPT_WALK_LOCK
-};
+static const struct mm_walk_ops walk_ops = { .pmd_entry = walk_huge,
+					     .pte_entry = walk_pte,
+					     CKPT_WALK_LOCK };
 
 static void run_put(struct run *run)
 {
@@ -174,9 +172,9 @@ static void range_add(struct ckpt_hdr_pgarr *h, struct ckpt_page_range *range,
 		last->nr_pages++;
 		return;
 	}
-	range[h->nr_ranges++] = (struct ckpt_page_range){
-		.start = addr, .nr_pages = 1, .flags = flags
-	};
+	range[h->nr_ranges++] = (struct ckpt_page_range){ .start = addr,
+							  .nr_pages = 1,
+							  .flags = flags };
 }
 
 /* A page that joins the one before in memory joins it in the vector too. */
@@ -380,8 +378,8 @@ static int fill_zero(struct ckpt_ctx *ctx, struct mm_struct *mm,
 }
 
 /* Pin the pages that have contents; @run keeps them. */
-static int fill_pin(struct ckpt_ctx *ctx, struct mm_struct *mm,
-		    struct run *run, const struct ckpt_hdr_pgarr *rec)
+static int fill_pin(struct ckpt_ctx *ctx, struct mm_struct *mm, struct run *run,
+		    const struct ckpt_hdr_pgarr *rec)
 {
 	const struct ckpt_page_range *r;
 	int err, huge = -1;

@@ -38,9 +38,16 @@ long ckpt_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
 		  unsigned long a5)
 {
 	struct pt_regs regs = {
-		.di = a0, .si = a1, .dx = a2, .r10 = a3, .r8 = a4, .r9 = a5,
-		.orig_ax = nr, .ax = -ENOSYS,
-		.cs = __USER_CS, .ss = __USER_DS,
+		.di = a0,
+		.si = a1,
+		.dx = a2,
+		.r10 = a3,
+		.r8 = a4,
+		.r9 = a5,
+		.orig_ax = nr,
+		.ax = -ENOSYS,
+		.cs = __USER_CS,
+		.ss = __USER_DS,
 	};
 
 	return K(x64_sys_call)(&regs, nr);
@@ -55,8 +62,8 @@ long ckpt_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
  *
  * Return: their user address, or NULL if they could not be put there.
  */
-void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off,
-			      const void *buf, size_t len)
+void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off, const void *buf,
+			      size_t len)
 {
 	void __user *to = ctx->restart->scratch + off;
 
@@ -169,10 +176,10 @@ static int check_caller(struct ckpt_ctx *ctx)
 static int restore_record(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 {
 	switch (rec->type) {
-#define CKPT_X(NAME, res)      \
-	case CKPT_HDR_##NAME:  \
+#define CKPT_X(NAME, res)     \
+	case CKPT_HDR_##NAME: \
 		return ckpt_##res##_ops.restore(ctx, rec);
-	CKPT_OBJ_TYPES(CKPT_X)
+		CKPT_OBJ_TYPES(CKPT_X)
 #undef CKPT_X
 	case CKPT_HDR_TASK:
 		return ckpt_task_restore(ctx, rec);
@@ -209,11 +216,12 @@ static int find_staged(struct ckpt_ctx *ctx, struct staged *s)
 {
 	const struct ckpt_hdr_task *t = ctx->restart->task_image->task;
 
-#define FETCH(res, TYPE)                                                   \
-	do {                                                               \
-		s->res = ckpt_obj_fetch(ctx, t->res##_objref, CKPT_OBJ_##TYPE); \
-		if (IS_ERR(s->res))                                        \
-			return PTR_ERR(s->res);                            \
+#define FETCH(res, TYPE)                                      \
+	do {                                                  \
+		s->res = ckpt_obj_fetch(ctx, t->res##_objref, \
+					CKPT_OBJ_##TYPE);     \
+		if (IS_ERR(s->res))                           \
+			return PTR_ERR(s->res);               \
 	} while (0)
 	FETCH(cred, CRED);
 	FETCH(files, FILES);

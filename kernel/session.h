@@ -25,7 +25,7 @@ struct task_struct;
  * @result: how it went: 0 or a negative errno
  */
 struct ckpt_session {
-	struct mutex lock;
+	struct mutex lock; /* of all the rest */
 	struct file *lease;
 	struct pid *owner;
 	bool coordinating;

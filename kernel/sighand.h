@@ -13,8 +13,8 @@
  *
  * Return: its handlers, locked, or NULL when the task is gone.
  */
-static inline struct sighand_struct *
-ckpt_lock_sighand(struct task_struct *t, unsigned long *flags)
+static inline struct sighand_struct *ckpt_lock_sighand(struct task_struct *t,
+						       unsigned long *flags)
 {
 	struct sighand_struct *sighand = K(__lock_task_sighand)(t, flags);
 

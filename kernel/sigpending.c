@@ -242,8 +242,8 @@ int ckpt_sigpending_restore(struct ckpt_ctx *ctx, u32 nr,
 		return ckpt_fail(ctx, -ENOMEM, "pending signal",
 				 "out of memory");
 	for (i = 0; i < nr; i++) {
-		const struct ckpt_hdr *h =
-			ckpt_in_expect(ctx, CKPT_HDR_SIGINFO);
+		const struct ckpt_hdr *h = ckpt_in_expect(ctx,
+							  CKPT_HDR_SIGINFO);
 
 		err = IS_ERR(h) ? PTR_ERR(h) :
 				  siginfo_check(ctx, (const void *)h);

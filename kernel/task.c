@@ -36,8 +36,8 @@ static void task_save_objects(struct ckpt_ctx *ctx, struct task_struct *t,
 	scoped_guard(rcu) {
 		cred = rcu_dereference(t->real_cred);
 		rec->cred_objref = ckpt_obj_ref(ctx, cred);
-		rec->sighand_objref =
-			ckpt_obj_ref(ctx, rcu_dereference(t->sighand));
+		rec->sighand_objref = ckpt_obj_ref(ctx,
+						   rcu_dereference(t->sighand));
 	}
 	task_lock(t);
 	rec->nsproxy_objref = ckpt_obj_ref(ctx, t->nsproxy);
@@ -120,8 +120,8 @@ static struct ckpt_hdr_task *task_rec(struct ckpt_ctx *ctx,
 	unsigned int nr;
 
 	if (!zalloc_cpumask_var(&tmp, GFP_KERNEL_ACCOUNT))
-		return ERR_PTR(ckpt_fail(ctx, -ENOMEM, "task",
-					 "out of memory"));
+		return ERR_PTR(
+			ckpt_fail(ctx, -ENOMEM, "task", "out of memory"));
 	nr = task_nr_cpus(t, tmp);
 	free_cpumask_var(tmp);
 	rec = ckpt_out_rec(ctx, CKPT_HDR_TASK,
@@ -184,8 +184,8 @@ static void *rec_dup(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 	void *dup = kvmalloc(rec->len, GFP_KERNEL_ACCOUNT);
 
 	if (!dup)
-		return ERR_PTR(ckpt_fail(ctx, -ENOMEM, "task",
-					 "out of memory"));
+		return ERR_PTR(
+			ckpt_fail(ctx, -ENOMEM, "task", "out of memory"));
 	return memcpy(dup, rec, rec->len);
 }
 

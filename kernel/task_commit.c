@@ -242,7 +242,8 @@ int ckpt_task_check(struct ckpt_ctx *ctx, const struct ckpt_task_image *img)
 		return err;
 	if (rec->personality == U32_MAX)
 		return ckpt_fail(ctx, -EINVAL, "task", "bad personality");
-	if (task_no_new_privs(current) && !(rec->flags & CKPT_TASK_NO_NEW_PRIVS))
+	if (task_no_new_privs(current) &&
+	    !(rec->flags & CKPT_TASK_NO_NEW_PRIVS))
 		return ckpt_fail(ctx, -EPERM, "task",
 				 "the caller has no_new_privs, the task had not");
 	return 0;

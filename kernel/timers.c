@@ -143,8 +143,8 @@ static void slot_read(struct timer_slot *slot)
 	rec->overrun = clamp_t(s64, timer->it_overrun_last, 0, INT_MAX);
 	if (rec->value && timer_is_absolute(timer)) {
 		rec->flags |= CKPT_TIMER_ABS;
-		rec->value =
-			ktime_to_ns(hrtimer_get_expires(&timer->it.real.timer));
+		rec->value = ktime_to_ns(
+			hrtimer_get_expires(&timer->it.real.timer));
 	}
 	spin_unlock_irqrestore(&timer->it_lock, flags);
 }
@@ -360,8 +360,8 @@ static int timer_create_id(struct ckpt_ctx *ctx,
 			   const struct ckpt_hdr_timer *rec)
 {
 	struct sigevent event = {
-		.sigev_value.sival_ptr =
-			(void __user *)(unsigned long)rec->sigval,
+		.sigev_value.sival_ptr = (void __user *)(unsigned long)
+						 rec->sigval,
 		.sigev_signo = rec->signo,
 		.sigev_notify = rec->notify,
 	};
@@ -448,8 +448,8 @@ int ckpt_timers_clear(struct ckpt_ctx *ctx)
  *
  * Return: 0, or a negative errno that has been reported.
  */
-int ckpt_timers_commit(struct ckpt_ctx *ctx,
-		       const struct ckpt_timer_list *list, s32 next_id)
+int ckpt_timers_commit(struct ckpt_ctx *ctx, const struct ckpt_timer_list *list,
+		       s32 next_id)
 {
 	u32 i;
 

@@ -16,8 +16,8 @@ int ckpt_timers_save(struct ckpt_ctx *ctx, const struct ckpt_timer_list *list);
 int ckpt_timers_restore(struct ckpt_ctx *ctx, u32 nr,
 			struct ckpt_timer_list *list);
 int ckpt_timers_clear(struct ckpt_ctx *ctx);
-int ckpt_timers_commit(struct ckpt_ctx *ctx,
-		       const struct ckpt_timer_list *list, s32 next_id);
+int ckpt_timers_commit(struct ckpt_ctx *ctx, const struct ckpt_timer_list *list,
+		       s32 next_id);
 
 int ckpt_itimers_save(struct ckpt_ctx *ctx, struct task_struct *t,
 		      struct ckpt_itimer *it);

@@ -21,13 +21,13 @@
 
 static bool frozen_v2(struct task_struct *t)
 {
-	return t->frozen &&
-	       (READ_ONCE(t->jobctl) & JOBCTL_TRAP_FREEZE);
+	return t->frozen && (READ_ONCE(t->jobctl) & JOBCTL_TRAP_FREEZE);
 }
 
 /* It says that it is frozen just before it leaves its CPU. */
 static void wait_off_cpu(struct task_struct *t)
 {
+	/* pairs with the release in finish_task(): its registers are saved */
 	while (smp_load_acquire(&t->on_cpu))
 		cpu_relax();
 }
@@ -101,8 +101,7 @@ static int check_alone(struct ckpt_ctx *ctx)
 	struct task_struct *p;
 
 	if (get_nr_threads(t) > 1)
-		return ckpt_refuse(ctx, "task",
-				   "a process of %d threads",
+		return ckpt_refuse(ctx, "task", "a process of %d threads",
 				   get_nr_threads(t));
 	if (ctx->self)
 		return 0;
@@ -119,7 +118,7 @@ static int check_alone(struct ckpt_ctx *ctx)
 
 /* What a task shares, or could; the address space last, it is the largest. */
 static const enum ckpt_obj_type task_objs[] = {
-	CKPT_OBJ_NSPROXY, CKPT_OBJ_CRED, CKPT_OBJ_FILES, CKPT_OBJ_FS,
+	CKPT_OBJ_NSPROXY, CKPT_OBJ_CRED,   CKPT_OBJ_FILES, CKPT_OBJ_FS,
 	CKPT_OBJ_SIGHAND, CKPT_OBJ_SIGNAL, CKPT_OBJ_MM,
 };
 
@@ -147,9 +146,10 @@ static void task_objs_get(struct task_struct *t, void **objs)
 	task_unlock(t);
 	objs[CKPT_OBJ_CRED] = (void *)get_task_cred(t);
 	sighand = ckpt_lock_sighand(t, &flags);
-	grab(objs, CKPT_OBJ_SIGHAND, sighand);
-	if (sighand)
+	if (sighand) {
+		grab(objs, CKPT_OBJ_SIGHAND, sighand);
 		spin_unlock_irqrestore(&sighand->siglock, flags);
+	}
 	grab(objs, CKPT_OBJ_SIGNAL, t->signal);
 }
 

@@ -20,7 +20,7 @@
 #define CKPT_K_FUTEX_TIMEOUT 0x04
 #endif
 
-#define CKPT_K_FUTEX_KNOWN                                             \
+#define CKPT_K_FUTEX_KNOWN                                                \
 	(CKPT_K_FUTEX_SIZE | CKPT_K_FUTEX_SHARED | CKPT_K_FUTEX_CLOCKRT | \
 	 CKPT_K_FUTEX_TIMEOUT)
 

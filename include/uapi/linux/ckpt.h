@@ -39,7 +39,8 @@
 
 /* Flags of CKPT_IOC_CHECKPOINT. */
 #define CHECKPOINT_SUBTREE (1ULL << 0) /* @pid need not be a container's init */
-#define CHECKPOINT_SYNC_FILES (1ULL << 1) /* fsync files open for writing first */
+#define CHECKPOINT_SYNC_FILES \
+	(1ULL << 1) /* fsync files open for writing first */
 #define CHECKPOINT_FLAGS (CHECKPOINT_SUBTREE | CHECKPOINT_SYNC_FILES)
 
 /* Flags of CKPT_IOC_RESTART. */
@@ -50,10 +51,10 @@
 #define RESTART_FILES_FAIL (1ULL << 4) /* refuse files that grew since */
 #define RESTART_NO_TIMENS (1ULL << 5) /* no time namespace: say so in the log */
 #define RESTART_FRESH_PIDS (1ULL << 6) /* pids differ from the image's */
-#define RESTART_FLAGS                                         \
-	(RESTART_TASKSELF | RESTART_FROZEN | RESTART_GHOST |   \
-	 RESTART_FILES_TRUNCATE | RESTART_FILES_FAIL |         \
-	 RESTART_NO_TIMENS | RESTART_FRESH_PIDS)
+#define RESTART_FLAGS                                                      \
+	(RESTART_TASKSELF | RESTART_FROZEN | RESTART_GHOST |               \
+	 RESTART_FILES_TRUNCATE | RESTART_FILES_FAIL | RESTART_NO_TIMENS | \
+	 RESTART_FRESH_PIDS)
 
 /**
  * struct ckpt_ioc_checkpoint - argument of CKPT_IOC_CHECKPOINT

@@ -61,40 +61,40 @@ struct ckpt_hdr {
  * checks and the documentation's test.  Names are the ancestor's
  * (CKPT_HDR_<NAME>) where it had them.
  */
-#define CKPT_RECORDS(X)                                       \
-	X(HEADER, 1, ckpt_hdr_header, 0)                       \
-	X(HEADER_ARCH, 2, ckpt_hdr_header_arch, 0)             \
-	X(CONTAINER, 3, ckpt_hdr_container, 1)                 \
-	X(TREE, 4, ckpt_hdr_tree, 0)                           \
-	X(TREE_TASK, 5, ckpt_hdr_tree_task, 1)                 \
-	X(NSPROXY, 16, ckpt_hdr_nsproxy, 0)                    \
-	X(NS, 17, ckpt_hdr_ns, 0)                              \
-	X(CRED, 18, ckpt_hdr_cred, 1)                          \
-	X(PIPE, 19, ckpt_hdr_pipe, 0)                          \
-	X(PIPE_BUF, 20, ckpt_hdr_pipe_buf, 1)                  \
-	X(FILE, 21, ckpt_hdr_file, 1)                          \
-	X(FILES, 22, ckpt_hdr_files, 0)                        \
-	X(FD, 23, ckpt_hdr_fd, 0)                              \
-	X(FS, 24, ckpt_hdr_fs, 1)                              \
-	X(SIGHAND, 25, ckpt_hdr_sighand, 0)                    \
-	X(SIGNAL, 26, ckpt_hdr_signal, 0)                      \
-	X(SIGINFO, 27, ckpt_hdr_siginfo, 0)                    \
-	X(TIMER, 28, ckpt_hdr_timer, 0)                        \
-	X(MM, 29, ckpt_hdr_mm, 1)                              \
-	X(VMA, 30, ckpt_hdr_vma, 0)                            \
-	X(PGARR, 31, ckpt_hdr_pgarr, 1)                        \
-	X(TASK, 40, ckpt_hdr_task, 1)                          \
-	X(CPU, 41, ckpt_hdr_cpu, 0)                            \
-	X(XSTATE, 42, ckpt_hdr_xstate, 1)                      \
-	X(RESTART_BLOCK, 43, ckpt_hdr_restart_block, 0)        \
-	X(ERR, 62, ckpt_hdr_err, 1)                            \
+#define CKPT_RECORDS(X)                                 \
+	X(HEADER, 1, ckpt_hdr_header, 0)                \
+	X(HEADER_ARCH, 2, ckpt_hdr_header_arch, 0)      \
+	X(CONTAINER, 3, ckpt_hdr_container, 1)          \
+	X(TREE, 4, ckpt_hdr_tree, 0)                    \
+	X(TREE_TASK, 5, ckpt_hdr_tree_task, 1)          \
+	X(NSPROXY, 16, ckpt_hdr_nsproxy, 0)             \
+	X(NS, 17, ckpt_hdr_ns, 0)                       \
+	X(CRED, 18, ckpt_hdr_cred, 1)                   \
+	X(PIPE, 19, ckpt_hdr_pipe, 0)                   \
+	X(PIPE_BUF, 20, ckpt_hdr_pipe_buf, 1)           \
+	X(FILE, 21, ckpt_hdr_file, 1)                   \
+	X(FILES, 22, ckpt_hdr_files, 0)                 \
+	X(FD, 23, ckpt_hdr_fd, 0)                       \
+	X(FS, 24, ckpt_hdr_fs, 1)                       \
+	X(SIGHAND, 25, ckpt_hdr_sighand, 0)             \
+	X(SIGNAL, 26, ckpt_hdr_signal, 0)               \
+	X(SIGINFO, 27, ckpt_hdr_siginfo, 0)             \
+	X(TIMER, 28, ckpt_hdr_timer, 0)                 \
+	X(MM, 29, ckpt_hdr_mm, 1)                       \
+	X(VMA, 30, ckpt_hdr_vma, 0)                     \
+	X(PGARR, 31, ckpt_hdr_pgarr, 1)                 \
+	X(TASK, 40, ckpt_hdr_task, 1)                   \
+	X(CPU, 41, ckpt_hdr_cpu, 0)                     \
+	X(XSTATE, 42, ckpt_hdr_xstate, 1)               \
+	X(RESTART_BLOCK, 43, ckpt_hdr_restart_block, 0) \
+	X(ERR, 62, ckpt_hdr_err, 1)                     \
 	X(TRAILER, 63, ckpt_hdr_trailer, 0)
 
 enum ckpt_hdr_type {
 #define CKPT_X(name, num, st, tail) CKPT_HDR_##name = num,
 	CKPT_RECORDS(CKPT_X)
 #undef CKPT_X
-	CKPT_HDR_MAX = 64
+		CKPT_HDR_MAX = 64
 };
 
 /*
@@ -102,7 +102,7 @@ enum ckpt_hdr_type {
  * operations is generated from it: row FILE needs ckpt_file_ops, in
  * kernel/obj_file.c.
  */
-#define CKPT_OBJ_TYPES(X) \
+#define CKPT_OBJ_TYPES(X)   \
 	X(NSPROXY, nsproxy) \
 	X(NS, ns)           \
 	X(CRED, cred)       \
@@ -119,7 +119,7 @@ enum ckpt_obj_type {
 #define CKPT_X(name, res) CKPT_OBJ_##name,
 	CKPT_OBJ_TYPES(CKPT_X)
 #undef CKPT_X
-	CKPT_OBJ_MAX
+		CKPT_OBJ_MAX
 };
 
 /*

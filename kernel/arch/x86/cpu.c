@@ -37,16 +37,16 @@
 #define HEADER_SIZE 64
 #define XCOMP_MAX 63
 /* The flags that user space may choose, as for ptrace(). */
-#define USER_FLAGS                                                         \
-	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF |   \
-	 X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_OF |   \
+#define USER_FLAGS                                                       \
+	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | \
+	 X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_OF | \
 	 X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_NT | X86_EFLAGS_ID)
 
 /* Calls that a freeze cuts short with -EINTR though no signal is there. */
 static const int cut_calls[] = {
-	__NR_epoll_wait,   __NR_epoll_pwait,  __NR_epoll_pwait2,
-	__NR_rt_sigtimedwait, __NR_semop,     __NR_semtimedop,
-	__NR_io_getevents, __NR_io_pgetevents,
+	__NR_epoll_wait,      __NR_epoll_pwait,	  __NR_epoll_pwait2,
+	__NR_rt_sigtimedwait, __NR_semop,	  __NR_semtimedop,
+	__NR_io_getevents,    __NR_io_pgetevents,
 };
 
 static void xcomp_place(unsigned int nr, u32 *offset, u32 *size)
@@ -120,7 +120,8 @@ int ckpt_cpu_collect(struct ckpt_ctx *ctx, struct task_struct *t)
 
 	if (regs->cs != __USER_CS || regs->ss != __USER_DS ||
 	    test_tsk_thread_flag(t, TIF_ADDR32))
-		return ckpt_refuse(ctx, "task", "%s", "a 32-bit or x32 program");
+		return ckpt_refuse(ctx, "task", "%s",
+				   "a 32-bit or x32 program");
 	if (t != current && (long)regs->orig_ax >= 0 &&
 	    (long)regs->ax == -ENOSYS)
 		return ckpt_refuse(ctx, "task",

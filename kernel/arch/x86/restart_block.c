@@ -229,7 +229,8 @@ int ckpt_restart_block_check(struct ckpt_ctx *ctx,
 	case CKPT_RESTART_ALARM_NANOSLEEP:
 		ok = h->clockid == ALARM_REALTIME ||
 		     h->clockid == ALARM_BOOTTIME;
-		if (ok && (!capable(CAP_WAKE_ALARM) || !alarmtimer_get_rtcdev()))
+		if (ok &&
+		    (!capable(CAP_WAKE_ALARM) || !alarmtimer_get_rtcdev()))
 			return ckpt_fail(ctx, -EPERM, "task",
 					 "a sleep on an alarm clock needs a real-time clock and CAP_WAKE_ALARM");
 		break;
