@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the tests share; testlib.h says how it is used.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include "testlib.h"
+
+#define TOOL_ARGS_MAX 32
+
+int64_t ct_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * CT_SEC + ts.tv_nsec;
+}
+
+void ct_sleep_ms(int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * CT_MS };
+
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+int ct_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("# ", stdout);
+	vprintf(fmt, ap);
+	putchar('\n');
+	fflush(stdout);
+	va_end(ap);
+	return -1;
+}
+
+char *ct_read_file(const char *path)
+{
+	size_t size = 0, len = 0;
+	char *buf = NULL, *more;
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return NULL;
+	do {
+		if (len + 1 >= size) {
+			size = size ? 2 * size : 4096;
+			more = realloc(buf, size);
+			if (!more)
+				abort();
+			buf = more;
+		}
+		n = read(fd, buf + len, size - len - 1);
+		if (n > 0)
+			len += n;
+	} while (n > 0);
+	close(fd);
+	buf[len] = 0;
+	return buf;
+}
+
+int ct_write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	ssize_t len = strlen(text);
+
+	if (fd < 0)
+		return ct_say("%s: %m", path);
+	if (write(fd, text, len) != len) {
+		close(fd);
+		return ct_say("%s: %m", path);
+	}
+	return close(fd);
+}
+
+bool ct_have_ckpt(void)
+{
+	return access("/dev/ckpt", F_OK) == 0;
+}
+
+int ct_setup(struct ct *ct)
+{
+	char name[PATH_MAX];
+	int fd;
+
+	memset(ct, 0, sizeof(*ct));
+	strcpy(ct->dir, "/tmp/ckpt-test-XXXXXX");
+	if (!mkdtemp(ct->dir))
+		return ct_say("mkdtemp: %m");
+	chmod(ct->dir, 0777);
+	snprintf(ct->img, sizeof(ct->img), "%s/img", ct->dir);
+	snprintf(ct->out, sizeof(ct->out), "%s/out", ct->dir);
+	snprintf(name, sizeof(name), "%s/shared", ct->dir);
+	fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0 || fchmod(fd, 0666) || ftruncate(fd, sizeof(*ct->s)))
+		return ct_say("%s: %m", name);
+	ct->s = mmap(NULL, sizeof(*ct->s), PROT_READ | PROT_WRITE, MAP_SHARED,
+		     fd, 0);
+	close(fd);
+	if (ct->s == MAP_FAILED)
+		return ct_say("mmap: %m");
+	return 0;
+}
+
+/*
+ * The harness shares anonymous memory with its children: a checkpoint refuses
+ * it, and the program does not need it.
+ */
+static void unmap_shared_anonymous(void)
+{
+	char *maps = ct_read_file("/proc/self/maps");
+	char *line, *next;
+	unsigned long start, end;
+
+	for (line = maps; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (!next)
+			break;
+		*next++ = 0;
+		if (strstr(line, "/dev/zero (deleted)") &&
+		    sscanf(line, "%lx-%lx", &start, &end) == 2)
+			munmap((void *)start, end - start);
+	}
+	free(maps);
+}
+
+static void redirect(const char *in, const char *out, const char *err)
+{
+	int fd = open(in, O_RDONLY);
+
+	dup2(fd, 0);
+	fd = open(out, O_WRONLY | O_CREAT | O_APPEND, 0666);
+	dup2(fd, 1);
+	if (strcmp(out, err))
+		fd = open(err, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	dup2(fd, 2);
+	close_range(3, ~0U, 0);
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+	int sig;
+
+	for (sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int fork_program(struct ct *ct)
+{
+	fflush(stdout);
+	memset(ct->s, 0, sizeof(*ct->s));
+	ct->pid = fork();
+	if (ct->pid < 0)
+		return ct_say("fork: %m");
+	if (ct->pid) {
+		ct->alive = true;
+		return 1;
+	}
+	redirect("/dev/null", ct->out, ct->out);
+	reset_signals();
+	return 0;
+}
+
+int ct_start(struct ct *ct, ct_fn fn, void *arg)
+{
+	struct ct_shared *s = ct->s;
+	int ret = fork_program(ct);
+
+	if (ret)
+		return ret < 0 ? ret : 0;
+	unmap_shared_anonymous();
+	_exit(fn(s, arg));
+}
+
+int ct_start_command(struct ct *ct, char *const argv[])
+{
+	int ret = fork_program(ct);
+
+	if (ret)
+		return ret < 0 ? ret : 0;
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+/*
+ * Reaps @pid within the time limit: its wait status, or -1 when it has not
+ * ended by then.
+ */
+static int reap(pid_t pid, int timeout_ms)
+{
+	int64_t end = ct_now() + timeout_ms * CT_MS;
+	int status;
+
+	for (;;) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+
+		if (got == pid)
+			return status;
+		if (got < 0 && errno != EINTR)
+			return -1;
+		if (ct_now() > end)
+			return -1;
+		ct_sleep_ms(5);
+	}
+}
+
+static int code_of(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* The program's own words, after something went wrong. */
+static void show_failure(struct ct *ct)
+{
+	char *out;
+
+	if (ct->s->failed)
+		ct_say("the program says: %.511s", ct->s->text);
+	out = ct_read_file(ct->out);
+	if (out && *out)
+		ct_say("its output: %.2000s", out);
+	free(out);
+}
+
+/* True when the program, or the restart that waits for it, has ended. */
+static bool has_ended(struct ct *ct)
+{
+	siginfo_t si = { .si_pid = 0 };
+	pid_t pid = ct->tool ? ct->tool : ct->pid;
+
+	return waitid(P_PID, pid, &si, WEXITED | WNOHANG | WNOWAIT) ||
+	       si.si_pid == pid;
+}
+
+int ct_reach(struct ct *ct, int step)
+{
+	int64_t end = ct_now() + CT_TIMEOUT_MS * CT_MS;
+
+	while (ct->s->ready < step) {
+		if (has_ended(ct)) {
+			show_failure(ct);
+			return ct_say("it ended before step %d", step);
+		}
+		if (ct_now() > end)
+			return ct_say("it did not get to step %d", step);
+		ct_sleep_ms(2);
+	}
+	return 0;
+}
+
+int ct_in_syscall(struct ct *ct, long nr)
+{
+	int64_t end = ct_now() + CT_TIMEOUT_MS * CT_MS;
+	char name[64], *text;
+	bool there;
+
+	snprintf(name, sizeof(name), "/proc/%d/syscall", ct->pid);
+	do {
+		text = ct_read_file(name);
+		there = text && strncmp(text, "running", 7) &&
+			strtol(text, NULL, 10) == nr;
+		free(text);
+		if (there)
+			return 0;
+		if (has_ended(ct)) {
+			show_failure(ct);
+			return ct_say("it ended before system call %ld", nr);
+		}
+		ct_sleep_ms(2);
+	} while (ct_now() < end);
+	return ct_say("it did not get into system call %ld", nr);
+}
+
+void ct_go(struct ct *ct, int step)
+{
+	ct->s->go = step;
+}
+
+/* ---- the tools --------------------------------------------------------------- */
+
+static pid_t start_tool(struct ct *ct, const char *out, char **argv)
+{
+	char err[PATH_MAX];
+	pid_t pid;
+
+	snprintf(err, sizeof(err), "%s/err", ct->dir);
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		return pid;
+	redirect("/dev/null", out, err);
+	reset_signals();
+	execvp(argv[0], argv);
+	fprintf(stderr, "%s: %m\n", argv[0]);
+	_exit(127);
+}
+
+static void collect_err(struct ct *ct)
+{
+	char name[PATH_MAX], *text;
+
+	snprintf(name, sizeof(name), "%s/err", ct->dir);
+	text = ct_read_file(name);
+	snprintf(ct->err, sizeof(ct->err), "%s", text ? text : "");
+	free(text);
+}
+
+static int join_tool(struct ct *ct, pid_t pid, const char *name)
+{
+	int status = reap(pid, CT_TIMEOUT_MS);
+
+	if (status == -1) {
+		kill(pid, SIGKILL);
+		reap(pid, CT_TIMEOUT_MS);
+		collect_err(ct);
+		return ct_say("%s did not end; it says: %s", name, ct->err);
+	}
+	collect_err(ct);
+	return code_of(status);
+}
+
+static void take_args(char **argv, int nr, va_list ap)
+{
+	do {
+		argv[nr] = va_arg(ap, char *);
+	} while (argv[nr] && ++nr < TOOL_ARGS_MAX - 1);
+	argv[nr] = NULL;
+}
+
+int ct_tool(struct ct *ct, const char *tool, ...)
+{
+	char *argv[TOOL_ARGS_MAX] = { (char *)tool };
+	va_list ap;
+	pid_t pid;
+
+	va_start(ap, tool);
+	take_args(argv, 1, ap);
+	va_end(ap);
+	pid = start_tool(ct, "/dev/null", argv);
+	if (pid < 0)
+		return ct_say("fork: %m");
+	return join_tool(ct, pid, tool);
+}
+
+int ct_checkpoint_to(struct ct *ct, const char *img, int flags)
+{
+	char pid[16];
+	int ret, status;
+
+	snprintf(pid, sizeof(pid), "%d", ct->pid);
+	if (flags & CT_KILL)
+		ret = ct_tool(ct, "checkpoint", "-o", img, "--kill", pid, NULL);
+	else
+		ret = ct_tool(ct, "checkpoint", "-o", img, pid, NULL);
+	if (ret) {
+		ct_say("checkpoint: status %d: %s", ret, ct->err);
+		return ret;
+	}
+	if (!(flags & CT_KILL) || !ct->alive)
+		return 0;
+	status = reap(ct->pid, CT_TIMEOUT_MS);
+	if (status == -1)
+		return ct_say("checkpoint --kill left it alive");
+	ct->alive = false;
+	if (code_of(status) != 128 + SIGKILL)
+		return ct_say("it ended with %d, not by SIGKILL",
+			      code_of(status));
+	return 0;
+}
+
+int ct_checkpoint(struct ct *ct, int flags)
+{
+	return ct_checkpoint_to(ct, ct->img, flags);
+}
+
+int ct_restart_from(struct ct *ct, const char *img, ...)
+{
+	char *argv[TOOL_ARGS_MAX] = { "restart", "-i", (char *)img };
+	va_list ap;
+
+	va_start(ap, img);
+	take_args(argv, 3, ap);
+	va_end(ap);
+	ct->s->restarted++;
+	ct->tool = start_tool(ct, "/dev/null", argv);
+	return ct->tool < 0 ? ct_say("fork: %m") : 0;
+}
+
+int ct_join(struct ct *ct)
+{
+	int ret = join_tool(ct, ct->tool, "restart");
+
+	if (ret != -1)
+		ct->tool = 0;
+	if (ret) {
+		ct_say("restart: status %d: %s", ret, ct->err);
+		show_failure(ct);
+	}
+	return ret;
+}
+
+int ct_finish(struct ct *ct)
+{
+	int status = reap(ct->pid, CT_TIMEOUT_MS);
+
+	if (status == -1) {
+		show_failure(ct);
+		return ct_say("the program did not end");
+	}
+	ct->alive = false;
+	if (code_of(status)) {
+		ct_say("the program ended with %d", code_of(status));
+		show_failure(ct);
+	}
+	return code_of(status);
+}
+
+void ct_kill(struct ct *ct)
+{
+	if (!ct->alive)
+		return;
+	kill(ct->pid, SIGKILL);
+	reap(ct->pid, CT_TIMEOUT_MS);
+	ct->alive = false;
+}
+
+void ct_end(struct ct *ct)
+{
+	char command[128];
+
+	ct_kill(ct);
+	if (ct->tool > 0) {
+		kill(ct->pid, SIGKILL);
+		kill(ct->tool, SIGKILL);
+		reap(ct->tool, CT_TIMEOUT_MS);
+		ct->tool = 0;
+	}
+	if (ct->s)
+		munmap(ct->s, sizeof(*ct->s));
+	snprintf(command, sizeof(command), "rm -rf %s", ct->dir);
+	if (ct->dir[0] && system(command))
+		ct_say("%s failed", command);
+}
+
+static int restart_and_end(struct ct *ct)
+{
+	if (ct_checkpoint(ct, CT_KILL) || ct_restart(ct))
+		return -1;
+	ct_go(ct, INT_MAX);
+	return ct_join(ct);
+}
+
+int ct_round_trip(struct ct *ct, ct_fn fn, void *arg)
+{
+	if (ct_start(ct, fn, arg) || ct_reach(ct, 1))
+		return -1;
+	return restart_and_end(ct);
+}
+
+int ct_round_trip_in(struct ct *ct, ct_fn fn, void *arg, long nr)
+{
+	if (ct_start(ct, fn, arg) || ct_reach(ct, 1) || ct_in_syscall(ct, nr))
+		return -1;
+	return restart_and_end(ct);
+}
+
+int ct_refused(struct ct *ct, const char *words)
+{
+	char pid[16], copy[512], *word, *save;
+	int ret;
+
+	snprintf(pid, sizeof(pid), "%d", ct->pid);
+	ret = ct_tool(ct, "checkpoint", "-o", ct->img, pid, NULL);
+	if (!ret)
+		return ct_say("checkpoint succeeded; wanted: %s", words);
+	if (ret != 1)
+		return ct_say("checkpoint: status %d: %s", ret, ct->err);
+	snprintf(copy, sizeof(copy), "%s", words);
+	for (word = strtok_r(copy, "|", &save); word;
+	     word = strtok_r(NULL, "|", &save))
+		if (!strstr(ct->err, word))
+			return ct_say("no '%s' in: %s", word, ct->err);
+	ct_go(ct, INT_MAX);
+	return ct_finish(ct);
+}
+
+int ct_refuses(struct ct *ct, ct_fn fn, void *arg, const char *words)
+{
+	if (ct_start(ct, fn, arg) || ct_reach(ct, 1))
+		return -1;
+	return ct_refused(ct, words);
+}
+
+/* ---- in the program ---------------------------------------------------------- */
+
+void ct_step(struct ct_shared *s, int n)
+{
+	s->ready = n;
+	while (s->go < n)
+		ct_sleep_ms(1);
+}
+
+void ct_spin(struct ct_shared *s, int n)
+{
+	s->ready = n;
+	while (s->go < n)
+		__builtin_ia32_pause();
+}
+
+int ct_fail(struct ct_shared *s, const char *file, int line, const char *fmt,
+	    ...)
+{
+	va_list ap;
+	int err = errno, n;
+
+	if (s->failed)
+		return 1;
+	n = snprintf(s->text, sizeof(s->text), "%s:%d: ", file, line);
+	va_start(ap, fmt);
+	errno = err;
+	vsnprintf(s->text + n, sizeof(s->text) - n, fmt, ap);
+	va_end(ap);
+	s->failed = 1;
+	return 1;
+}
