@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the tests share; testlib.h says how it is used.
+ * What the tests share; ckpt_test.h says how it is used.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include "testlib.h"
+#include "ckpt_test.h"
 
 #define TOOL_ARGS_MAX 32
 

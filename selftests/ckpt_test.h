@@ -27,8 +27,8 @@
  * Unless said otherwise a function returns 0, or -1 after it has printed what
  * is wrong.  Everything is bounded in time; nothing outlives ct_end().
  */
-#ifndef _TESTLIB_H
-#define _TESTLIB_H
+#ifndef _CKPT_TEST_H
+#define _CKPT_TEST_H
 
 #include <limits.h>
 #include <stdbool.h>
@@ -213,4 +213,4 @@ ct_fail(struct ct_shared *s, const char *file, int line, const char *fmt, ...);
 char *ct_read_file(const char *path);
 int ct_write_file(const char *path, const char *text);
 
-#endif /* _TESTLIB_H */
+#endif /* _CKPT_TEST_H */
