@@ -446,6 +446,9 @@ int ckpt_in_peek(struct ckpt_ctx *ctx)
 	if (err)
 		return err;
 	why = ckpt_check_hdr(&front.h);
+	if (!pos && (why || front.h.type != CKPT_HDR_HEADER))
+		return ckpt_fail(ctx, -EINVAL, "image",
+				 "this is not a checkpoint image");
 	if (why)
 		return ckpt_fail(ctx, -EINVAL, "image", "not valid: %s", why);
 	in->peeked = front.h;

@@ -9,6 +9,7 @@
  */
 #include <linux/capability.h>
 #include <linux/compat.h>
+#include <linux/futex.h>
 #include <linux/mman.h>
 #include <linux/sched/signal.h>
 #include <linux/seccomp.h>
@@ -233,6 +234,33 @@ static int find_staged(struct ckpt_ctx *ctx, struct staged *s)
 	return 0;
 }
 
+/*
+ * A robust futex that the task holds names it by its id.  The list is in the
+ * task's memory, which is in place by now.
+ */
+static bool holds_robust_futex(const struct ckpt_hdr_task *t)
+{
+	struct robust_list_head __user *head = u64_to_user_ptr(t->robust_list);
+	struct robust_list __user *next;
+
+	return t->robust_list && !get_user(next, &head->list.next) &&
+	       next != &head->list;
+}
+
+static int check_pid(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *t)
+{
+	if (task_pid_vnr(current) == t->pid)
+		return 0;
+	if (!(ctx->flags & (RESTART_TASKSELF | RESTART_FRESH_PIDS)))
+		return ckpt_fail(ctx, -EINVAL, "task", "it is %d and not %d",
+				 task_pid_vnr(current), t->pid);
+	if (holds_robust_futex(t))
+		return ckpt_fail(ctx, -EINVAL, "task",
+				 "it holds robust futexes, which name it: restart it with its own pid %d",
+				 t->pid);
+	return 0;
+}
+
 static int check_all(struct ckpt_ctx *ctx, struct staged *s)
 {
 	const struct ckpt_task_image *img = ctx->restart->task_image;
@@ -242,6 +270,8 @@ static int check_all(struct ckpt_ctx *ctx, struct staged *s)
 		return ckpt_fail(ctx, -EINVAL, "image",
 				 "the task of the tree is missing");
 	err = find_staged(ctx, s);
+	if (!err)
+		err = check_pid(ctx, img->task);
 	if (!err)
 		err = ckpt_task_check(ctx, img);
 	if (!err)
