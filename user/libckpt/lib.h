@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of libckpt know of each other. */
+#ifndef _LIBCKPT_LIB_H
+#define _LIBCKPT_LIB_H
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <ckpt.h>
+#include "ckpt_check.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* error.c */
+int ckpt_set_error(int err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* cgroup.c: files and groups of the cgroup v2 hierarchy */
+int ckpt_cgroup_of(pid_t pid, char *dir, size_t size);
+int ckpt_cgroup_root(char *dir, size_t size);
+int ckpt_cgroup_read(const char *dir, const char *file, char *buf, size_t size);
+int ckpt_cgroup_write(const char *dir, const char *file, const char *text);
+int ckpt_cgroup_open(const char *dir, const char *file, int flags);
+int ckpt_cgroup_make(const char *parent, const char *name, char *dir,
+		     size_t size, int *lock);
+int ckpt_cgroup_move(const char *dir, pid_t pid);
+int ckpt_cgroup_empty_into(const char *dir, const char *parent);
+int ckpt_cgroup_wait_frozen(const char *dir, int seconds);
+int ckpt_cgroup_frozen(const char *dir);
+bool ckpt_cgroup_freezing(const char *dir);
+bool ckpt_cgroup_only_holds(const char *dir, pid_t pid);
+int ckpt_cgroup_stale(const char *dir);
+void ckpt_cgroup_dissolve(const char *dir);
+
+/* output.c: an image file that appears whole or not at all */
+struct ckpt_output {
+	int fd;
+	bool own_fd;
+	char *path; /* NULL: fd was given */
+	char *tmp; /* NULL: written in place */
+};
+
+int ckpt_output_open(struct ckpt_output *out, const char *path, int fd);
+int ckpt_output_commit(struct ckpt_output *out);
+void ckpt_output_abort(struct ckpt_output *out);
+
+/* process.c */
+int ckpt_process_check(pid_t pid);
+int ckpt_pidfd_open(pid_t pid);
+int ckpt_pidfd_kill(int pidfd, int sig);
+int ckpt_pidfd_wait(int pidfd, int timeout_ms);
+
+/* spawn.c: namespaces and tasks for a restart */
+int ckpt_timens_enter(const struct ckpt_hdr_tree_task *t);
+int ckpt_userns_enter(void);
+pid_t ckpt_spawn(pid_t want, int exit_signal);
+
+/* wait.c */
+int ckpt_wait_passing(pid_t pid, int *status);
+
+#endif /* _LIBCKPT_LIB_H */

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Where the kernel's messages go, and the one that matters out of them. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "lib.h"
+
+#define LOG_MAX 65536 /* bytes searched for the first error */
+
+int ckpt_log_open(struct ckpt_log *log, const char *path)
+{
+	log->start = 0;
+	if (!path) {
+		log->fd = memfd_create("ckpt-log", MFD_CLOEXEC);
+		if (log->fd < 0)
+			return ckpt_set_error(-errno, "log: %s",
+					      strerror(errno));
+		return 0;
+	}
+	log->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (log->fd < 0)
+		return ckpt_set_error(-errno, "%s: cannot open the log: %s",
+				      path, strerror(errno));
+	log->start = lseek(log->fd, 0, SEEK_END);
+	return 0;
+}
+
+/* Errors end in "errno N)"; remarks don't. */
+static char *first_error(char *text)
+{
+	char *line, *save = NULL, *first = NULL;
+
+	for (line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (strstr(line, "errno "))
+			return line;
+		if (!first)
+			first = line;
+	}
+	return first;
+}
+
+int ckpt_log_error(const struct ckpt_log *log, char *buf, size_t size)
+{
+	char *text, *line;
+	ssize_t n;
+
+	if (log->fd < 0 || log->start < 0)
+		return 0;
+	text = malloc(LOG_MAX + 1);
+	if (!text)
+		return 0;
+	n = pread(log->fd, text, LOG_MAX, log->start);
+	text[n > 0 ? n : 0] = 0;
+	line = first_error(text);
+	if (line)
+		snprintf(buf, size, "%s", line);
+	free(text);
+	return line != NULL;
+}
+
+void ckpt_log_close(struct ckpt_log *log)
+{
+	if (log->fd >= 0)
+		close(log->fd);
+	log->fd = -1;
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An image file that appears whole or not at all: written beside its place,
+ * synced, renamed.  What is not a regular file (a fifo, a device) is written
+ * in place.
+ */
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "lib.h"
+
+static int output_given(struct ckpt_output *out, int fd)
+{
+	int mode = fcntl(fd, F_GETFL);
+
+	if (mode < 0)
+		return ckpt_set_error(-errno,
+				      "standard output is closed: use -o FILE");
+	if ((mode & O_ACCMODE) == O_RDONLY)
+		return ckpt_set_error(
+			-EBADF,
+			"standard output is open for reading only: use -o FILE");
+	if (isatty(fd))
+		return ckpt_set_error(
+			-ENOTTY,
+			"an image does not belong on a terminal: use -o FILE, or > FILE");
+	out->fd = fd;
+	return 0;
+}
+
+static int output_temporary(struct ckpt_output *out)
+{
+	const char *slash = strrchr(out->path, '/');
+	int dir_len = slash ? slash + 1 - out->path : 0;
+
+	if (asprintf(&out->tmp, "%.*s.%s.%d.ckpt-tmp", dir_len, out->path,
+		     out->path + dir_len, getpid()) < 0) {
+		out->tmp = NULL;
+		return ckpt_set_error(-ENOMEM, "out of memory");
+	}
+	out->fd = open(out->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (out->fd >= 0)
+		return 0;
+	free(out->tmp);
+	out->tmp = NULL;
+	return ckpt_set_error(-errno, "%s: cannot create: %s", out->path,
+			      strerror(errno));
+}
+
+/**
+ * ckpt_output_open() - open the place for an image
+ * @out: filled in; ckpt_output_commit() or ckpt_output_abort() end it, also
+ *	after a failure
+ * @path: file, or NULL
+ * @fd: descriptor, without a path; borrowed
+ *
+ * Return: 0 or a negative errno; -ENOTTY: a terminal.
+ */
+int ckpt_output_open(struct ckpt_output *out, const char *path, int fd)
+{
+	struct stat st;
+
+	*out = (struct ckpt_output){ .fd = -1 };
+	if (!path)
+		return output_given(out, fd);
+	out->path = strdup(path);
+	if (!out->path)
+		return ckpt_set_error(-ENOMEM, "out of memory");
+	out->own_fd = true;
+	if (stat(path, &st) || S_ISREG(st.st_mode))
+		return output_temporary(out);
+	out->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (out->fd < 0)
+		return ckpt_set_error(-errno, "%s: cannot open: %s", path,
+				      strerror(errno));
+	return 0;
+}
+
+/* Pipes and the like cannot be synced, and need not. */
+static int sync_fd(int fd)
+{
+	if (!fsync(fd) || errno == EINVAL || errno == EROFS)
+		return 0;
+	return -errno;
+}
+
+static int sync_dir_of(const char *path)
+{
+	char *copy = strdup(path);
+	int fd, err;
+
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	if (fd < 0)
+		return -errno;
+	err = sync_fd(fd);
+	close(fd);
+	return err;
+}
+
+static int output_publish(struct ckpt_output *out)
+{
+	int err = sync_fd(out->fd);
+
+	if (err)
+		return err;
+	if (!out->tmp)
+		return 0;
+	if (rename(out->tmp, out->path))
+		return -errno;
+	free(out->tmp);
+	out->tmp = NULL;
+	return sync_dir_of(out->path);
+}
+
+/**
+ * ckpt_output_commit() - make a complete image safe and visible
+ * @out: output; freed, whatever happens
+ *
+ * Return: 0 or a negative errno; then there is no file.
+ */
+int ckpt_output_commit(struct ckpt_output *out)
+{
+	int err = output_publish(out);
+
+	if (err)
+		ckpt_set_error(err, "%s: cannot save the image: %s",
+			       out->path ?: "standard output", strerror(-err));
+	ckpt_output_abort(out);
+	return err;
+}
+
+/**
+ * ckpt_output_abort() - give up an output
+ * @out: output; freed
+ */
+void ckpt_output_abort(struct ckpt_output *out)
+{
+	if (out->tmp)
+		unlink(out->tmp);
+	if (out->own_fd && out->fd >= 0)
+		close(out->fd);
+	free(out->tmp);
+	free(out->path);
+	*out = (struct ckpt_output){ .fd = -1 };
+}
