@@ -17,11 +17,13 @@
  * us, from a list.
  */
 #include <linux/cpufeature.h>
+#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/regset.h>
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/syscalls.h>
+#include <linux/task_work.h>
 #include <asm/debugreg.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/sched.h>
@@ -492,6 +494,46 @@ static void regs_commit(const struct ckpt_hdr_cpu *h)
 	}
 }
 
+struct ax_work {
+	struct callback_head work;
+	struct file *dev_file;
+	unsigned long ax;
+};
+
+static void ax_put(struct callback_head *head)
+{
+	struct ax_work *work = container_of(head, struct ax_work, work);
+	struct file *dev_file = work->dev_file;
+
+	current_pt_regs()->ax = work->ax;
+	kfree(work);
+	/* Put by a task work of its own: until then this code stays loaded. */
+	fput(dev_file);
+}
+
+/*
+ * What an ioctl returns is cut to 32 bits on its way to ax (and -515 is
+ * replaced), so that ax is put right by the first task work behind it, which
+ * runs before the signal path looks at ax.
+ */
+static int ax_commit(struct ckpt_ctx *ctx)
+{
+	struct ax_work *work = kmalloc(sizeof(*work), GFP_KERNEL);
+	int err;
+
+	if (!work)
+		return ckpt_fail(ctx, -ENOMEM, "registers", "no memory");
+	work->ax = current_pt_regs()->ax;
+	work->dev_file = get_file(ctx->dev_file);
+	init_task_work(&work->work, ax_put);
+	err = task_work_add(current, &work->work, TWA_RESUME);
+	if (!err)
+		return 0;
+	fput(work->dev_file);
+	kfree(work);
+	return ckpt_fail(ctx, err, "registers", "the task is exiting");
+}
+
 /**
  * ckpt_cpu_commit() - give current the registers of the image
  * @ctx: restart, last step; pending signals are there and the mask is set
@@ -521,5 +563,5 @@ int ckpt_cpu_commit(struct ckpt_ctx *ctx, const struct ckpt_task_image *img,
 	/* the exit path starts interrupted calls again, as after a freeze */
 	set_thread_flag(TIF_SIGPENDING);
 	*ret = current_pt_regs()->ax;
-	return 0;
+	return ax_commit(ctx);
 }
