@@ -372,8 +372,13 @@ int ct_checkpoint_to(struct ct *ct, const char *img, int flags)
 		ct_say("checkpoint: status %d: %s", ret, ct->err);
 		return ret;
 	}
-	if (!(flags & CT_KILL) || !ct->alive)
+	if (!(flags & CT_KILL))
 		return 0;
+	if (!ct->alive) { /* the restart tool is its parent */
+		ret = join_tool(ct, ct->tool, "restart");
+		ct->tool = 0;
+		return ret == -1 ? -1 : 0;
+	}
 	status = reap(ct->pid, CT_TIMEOUT_MS);
 	if (status == -1)
 		return ct_say("checkpoint --kill left it alive");

@@ -16,9 +16,7 @@
  *		return 0;
  *	}
  *
- *	FIXTURE(file) { struct ct ct; };
- *	FIXTURE_SETUP(file) { CT_SETUP(&self->ct); }
- *	FIXTURE_TEARDOWN(file) { ct_end(&self->ct); }
+ *	CT_FIXTURE(file)
  *	TEST_F(file, keeps_position)
  *	{
  *		ASSERT_EQ(0, ct_round_trip(&self->ct, keeps_it, NULL));
@@ -98,6 +96,28 @@ bool ct_have_ckpt(void);
 			SKIP(return, "no /dev/ckpt"); \
 		ASSERT_EQ(0, ct_setup(ct));           \
 	} while (0)
+
+/* A fixture with nothing but a struct ct. */
+#define CT_FIXTURE(name)             \
+	FIXTURE(name)                \
+	{                            \
+		struct ct ct;        \
+	};                           \
+	FIXTURE_SETUP(name)          \
+	{                            \
+		CT_SETUP(&self->ct); \
+	}                            \
+	FIXTURE_TEARDOWN(name)       \
+	{                            \
+		ct_end(&self->ct);   \
+	}
+
+/* A test that is one round trip of the function of its name. */
+#define CT_ROUND_TRIP(fixture, fn)                                \
+	TEST_F(fixture, fn)                                       \
+	{                                                         \
+		ASSERT_EQ(0, ct_round_trip(&self->ct, fn, NULL)); \
+	}
 
 /*
  * Runs @fn in a child with stdin from /dev/null, stdout and stderr in ct->out,
