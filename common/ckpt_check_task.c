@@ -96,7 +96,8 @@ static const char *check_cpu(const struct ckpt_hdr *h)
 
 /*
  * One component at @pos of data[]: by rising number, inside the record, and
- * one of @r->xfeatures.  Component 1 (SSE) is stored as part of 0.
+ * one of @r->xfeatures.  The legacy area, 0, is always there, as XSAVE always
+ * writes MXCSR; component 1 (SSE) is stored as part of it.
  */
 static const char *xcomp_check(const struct ckpt_hdr_xstate *r, __u32 pos,
 			       __s64 last)
@@ -106,6 +107,8 @@ static const char *xcomp_check(const struct ckpt_hdr_xstate *r, __u32 pos,
 
 	if (room < sizeof(*c) || c->size > room - sizeof(*c))
 		return "xstate: component beyond the record";
+	if (last < 0 && c->nr)
+		return "xstate: legacy area is missing";
 	if (c->nr > 62 || c->nr == 1 || (__s64)c->nr <= last)
 		return "xstate: components do not rise";
 	if (!c->size || c->size & 7 || (!c->nr && c->size != LEGACY_SIZE))
@@ -126,8 +129,8 @@ static const char *check_xstate(const struct ckpt_hdr *h)
 
 	if (r->pad)
 		return "xstate: padding not zero";
-	if (r->nr > 64)
-		return "xstate: too many components";
+	if (r->nr < 1 || r->nr > 64)
+		return "xstate: bad number of components";
 	for (i = 0; i < r->nr; i++) {
 		why = xcomp_check(r, pos, last);
 		if (why)

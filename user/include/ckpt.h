@@ -334,6 +334,7 @@ int ckpt_stop_requested(void);
  * @container: @pid is the init of a container, checkpoint all of it
  * @kill: kill the process once the image is safe
  * @frozen: leave it frozen
+ * @notes: stream for what the user must know, or NULL
  * @verbose: stream for remarks, or NULL
  */
 struct ckpt_checkpoint_opts {
@@ -344,6 +345,7 @@ struct ckpt_checkpoint_opts {
 	int container;
 	int kill;
 	int frozen;
+	FILE *notes;
 	FILE *verbose;
 };
 

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The cgroup v2 hierarchy: files of groups, and moving processes. */
+/*
+ * The cgroup v2 hierarchy: finding, making, freezing and removing groups.
+ *
+ * A group "ckpt.PID" belongs to the tool that holds a flock() on its
+ * directory.  The kernel drops the lock with the tool, however that ends, so
+ * that an unlocked one is stale.  Groups "ckpt-frozen.PID" hold programs left
+ * frozen on demand; they are only removed when empty.
+ */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,91 +20,161 @@
 #include <unistd.h>
 #include "lib.h"
 
+struct cgroup_mount {
+	char root[PATH_MAX]; /* path of what is mounted, in the hierarchy */
+	char dir[PATH_MAX]; /* where */
+};
+
+/* mountinfo writes blanks and the like as \040. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	while (*s) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] &&
+		    s[3]) {
+			*to++ = (s[1] - '0') << 6 | (s[2] - '0') << 3 |
+				(s[3] - '0');
+			s += 4;
+		} else {
+			*to++ = *s++;
+		}
+	}
+	*to = 0;
+}
+
+static bool mountinfo_line(char *line, struct cgroup_mount *m)
+{
+	char *type = strstr(line, " - ");
+
+	if (!type || strncmp(type + 3, "cgroup2 ", 8))
+		return false;
+	if (sscanf(line, "%*s %*s %*s %4095s %4095s", m->root, m->dir) != 2)
+		return false;
+	unescape(m->root);
+	unescape(m->dir);
+	return true;
+}
+
+static int find_mount(struct cgroup_mount *m)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+
+	if (!f)
+		return ckpt_set_error(-errno, "/proc/self/mountinfo: %s",
+				      strerror(errno));
+	while (!found && getline(&line, &size, f) > 0)
+		found = mountinfo_line(line, m);
+	free(line);
+	fclose(f);
+	if (found)
+		return 0;
+	return ckpt_set_error(
+		-ENOENT,
+		"no cgroup v2 hierarchy: mount -t cgroup2 none /sys/fs/cgroup");
+}
+
 /**
- * ckpt_cgroup_root() - where cgroup v2 is mounted
- * @dir: filled in
- * @size: of @dir, in bytes
+ * ckpt_cgroup_root() - where the cgroup v2 hierarchy is mounted
+ * @dir: filled with the path
+ * @size: of @dir
  *
  * Return: 0 or a negative errno.
  */
 int ckpt_cgroup_root(char *dir, size_t size)
 {
-	char *line = NULL, where[4096];
-	size_t room = 0;
+	struct cgroup_mount m;
+	int err = find_mount(&m);
+
+	if (!err)
+		snprintf(dir, size, "%s", m.dir);
+	return err;
+}
+
+/* The "0::" line of /proc/PID/cgroup. */
+static int proc_cgroup(pid_t pid, char *path, size_t size)
+{
+	char name[64], *line = NULL;
 	int err = -ENOENT;
+	size_t n = 0;
+	ssize_t len;
 	FILE *f;
 
-	f = fopen("/proc/self/mountinfo", "re");
+	snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
+	f = fopen(name, "re");
 	if (!f)
-		return ckpt_set_error(-errno,
-				      "/proc/self/mountinfo: %s (is /proc mounted?)",
-				      strerror(errno));
-	while (err && getline(&line, &room, f) > 0) {
-		if (!strstr(line, " - cgroup2 ") ||
-		    sscanf(line, "%*s %*s %*s %*s %4095s", where) != 1)
+		return ckpt_set_error(-errno, "pid %d: %s", pid,
+				      errno == ENOENT ? "no such process" :
+							strerror(errno));
+	while (err && (len = getline(&line, &n, f)) > 0) {
+		if (strncmp(line, "0::/", 4))
 			continue;
-		snprintf(dir, size, "%s", where);
-		err = 0;
+		if (line[len - 1] == '\n')
+			line[len - 1] = 0;
+		err = (size_t)snprintf(path, size, "%s", line + 3) < size ?
+			      0 :
+			      -ENAMETOOLONG;
 	}
 	free(line);
 	fclose(f);
 	if (err)
-		return ckpt_set_error(-ENOENT,
-				      "no cgroup v2 hierarchy to freeze with: mount -t cgroup2 none /sys/fs/cgroup");
-	return 0;
+		ckpt_set_error(err, "pid %d: it has no cgroup v2", pid);
+	return err;
 }
 
 /**
- * ckpt_cgroup_of() - group of a process
- * @pid: process
- * @dir: filled with its directory
- * @size: of @dir, in bytes
+ * ckpt_cgroup_of() - directory of a process's cgroup
+ * @pid: process; 0: the caller
+ * @dir: filled with the path
+ * @size: of @dir
  *
  * Return: 0 or a negative errno.
  */
 int ckpt_cgroup_of(pid_t pid, char *dir, size_t size)
 {
-	char path[64], root[4096], *line = NULL;
-	size_t room = 0;
+	char path[PATH_MAX], *p = path;
+	struct cgroup_mount m;
+	size_t n;
 	int err;
-	FILE *f;
 
-	err = ckpt_cgroup_root(root, sizeof(root));
+	err = find_mount(&m);
+	if (!err)
+		err = proc_cgroup(pid ?: getpid(), path, sizeof(path));
 	if (err)
 		return err;
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return ckpt_set_error(errno == ENOENT ? -ESRCH : -errno,
-				      "pid %d: no such process", pid);
-	err = -ENOENT;
-	while (err && getline(&line, &room, f) > 0) {
-		if (strncmp(line, "0::", 3))
-			continue;
-		line[strcspn(line, "\n")] = 0;
-		snprintf(dir, size, "%s%s", root,
-			 strcmp(line + 3, "/") ? line + 3 : "");
-		err = 0;
-	}
-	free(line);
-	fclose(f);
-	if (err)
-		return ckpt_set_error(err, "pid %d: not in a cgroup v2 group",
+	n = strlen(m.root);
+	if (n > 1 && !strncmp(path, m.root, n) && (!path[n] || path[n] == '/'))
+		p = path + n;
+	else if (n > 1 || !strncmp(path, "/..", 3))
+		return ckpt_set_error(
+			-ENOENT,
+			"pid %d: its cgroup %s is not to be seen from here: run outside of this container",
+			pid, path);
+	if (!strcmp(p, "/"))
+		p = "";
+	if ((size_t)snprintf(dir, size, "%s%s", m.dir, p) >= size)
+		return ckpt_set_error(-ENAMETOOLONG,
+				      "pid %d: path of its cgroup is too long",
 				      pid);
 	return 0;
 }
 
+/* ---- files of a group ---- */
+
 /**
  * ckpt_cgroup_open() - open a file of a group
- * @dir: the group's directory
- * @file: its name
- * @flags: of open(2)
+ * @dir: group
+ * @file: name
+ * @flags: of open(2); O_CLOEXEC is added
  *
- * Return: a descriptor, close-on-exec, or a negative errno.
+ * Return: a descriptor or a negative errno (without text).
  */
 int ckpt_cgroup_open(const char *dir, const char *file, int flags)
 {
-	char path[4352];
+	char path[PATH_MAX + 64];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
@@ -107,81 +184,58 @@ int ckpt_cgroup_open(const char *dir, const char *file, int flags)
 
 /**
  * ckpt_cgroup_read() - read a file of a group
- * @dir: the group's directory
- * @file: its name
- * @buf: filled with its text
- * @size: of @buf, in bytes
+ * @dir: group
+ * @file: name
+ * @buf: filled, terminated
+ * @size: of @buf; what is longer is cut off
  *
- * Return: length of the text, or a negative errno.
+ * Return: length or a negative errno (without text).
  */
 int ckpt_cgroup_read(const char *dir, const char *file, char *buf, size_t size)
 {
 	int fd = ckpt_cgroup_open(dir, file, O_RDONLY);
 	ssize_t n;
 
+	buf[0] = 0;
 	if (fd < 0)
 		return fd;
 	n = read(fd, buf, size - 1);
 	if (n < 0)
 		n = -errno;
+	else
+		buf[n] = 0;
 	close(fd);
-	buf[n > 0 ? n : 0] = 0;
 	return n;
 }
 
 /**
- * ckpt_cgroup_write() - write a file of a group
- * @dir: the group's directory
- * @file: its name
- * @text: what to write
+ * ckpt_cgroup_write() - write to a file of a group
+ * @dir: group
+ * @file: name
+ * @text: what
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno (without text).
  */
 int ckpt_cgroup_write(const char *dir, const char *file, const char *text)
 {
 	int fd = ckpt_cgroup_open(dir, file, O_WRONLY);
-	int err = 0;
+	ssize_t n;
 
 	if (fd < 0)
 		return fd;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
+	n = write(fd, text, strlen(text));
+	if (n < 0)
+		n = -errno;
 	close(fd);
-	return err;
-}
-
-/**
- * ckpt_cgroup_make() - make a group, marked as in use
- * @parent: directory of the group above
- * @name: its name
- * @dir: filled with its directory
- * @size: of @dir, in bytes
- * @lock: filled with a descriptor; while it is open the group is not stale
- *
- * Return: 0 or a negative errno.
- */
-int ckpt_cgroup_make(const char *parent, const char *name, char *dir,
-		     size_t size, int *lock)
-{
-	snprintf(dir, size, "%s/%s", parent, name);
-	if (mkdir(dir, 0755))
-		return -errno;
-	*lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*lock >= 0 && !flock(*lock, LOCK_EX | LOCK_NB))
-		return 0;
-	if (*lock >= 0)
-		close(*lock);
-	*lock = -1;
-	rmdir(dir);
-	return -EBUSY;
+	return n < 0 ? n : 0;
 }
 
 /**
  * ckpt_cgroup_move() - move a process into a group
- * @dir: the group's directory
- * @pid: process
+ * @dir: group
+ * @pid: process, all of its threads
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno (without text).
  */
 int ckpt_cgroup_move(const char *dir, pid_t pid)
 {
@@ -192,57 +246,53 @@ int ckpt_cgroup_move(const char *dir, pid_t pid)
 }
 
 /**
- * ckpt_cgroup_empty_into() - move all processes of a group into another
- * @dir: the group's directory
- * @parent: directory of the other
+ * ckpt_cgroup_only_holds() - whether a group holds one process and no group
+ * @dir: group
+ * @pid: process
  *
- * Return: 0 or the first negative errno.
+ * Return: true if freezing the group freezes the process and nothing else.
  */
-int ckpt_cgroup_empty_into(const char *dir, const char *parent)
+bool ckpt_cgroup_only_holds(const char *dir, pid_t pid)
 {
-	char text[4096], *line, *save;
-	int n, round, err = 0;
+	char text[256], want[16], *p;
+	int n;
 
-	for (round = 0; round < 100; round++) {
-		n = ckpt_cgroup_read(dir, "cgroup.procs", text, sizeof(text));
-		if (n <= 0)
-			return n;
-		err = 0;
-		save = NULL;
-		for (line = strtok_r(text, "\n", &save); line;
-		     line = strtok_r(NULL, "\n", &save)) {
-			err = ckpt_cgroup_move(parent, atoi(line));
-			if (err == -ESRCH)
-				err = 0;
-		}
-	}
-	return err;
+	snprintf(want, sizeof(want), "%d\n", pid);
+	if (ckpt_cgroup_read(dir, "cgroup.procs", text, sizeof(text)) < 0 ||
+	    strcmp(text, want))
+		return false;
+	if (ckpt_cgroup_read(dir, "cgroup.stat", text, sizeof(text)) < 0)
+		return false;
+	p = strstr(text, "nr_descendants ");
+	return p && sscanf(p, "nr_descendants %d", &n) == 1 && !n;
 }
 
-/* frozen in cgroup.events: 1, 0 or a negative errno. */
+/* ---- freezing ---- */
+
 static int events_frozen(int fd)
 {
-	char text[256], *p;
+	char text[256];
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
 	if (n < 0)
 		return -errno;
 	text[n] = 0;
-	p = strstr(text, "frozen ");
-	return p && p[7] == '1';
+	return strstr(text, "frozen 1") != NULL;
 }
 
 /**
  * ckpt_cgroup_frozen() - whether a group is frozen
- * @dir: the group's directory
+ * @dir: group
  *
- * Return: 1, 0 or a negative errno.
+ * Return: 1 frozen, 0 not or not entirely, or a negative errno (without text).
  */
 int ckpt_cgroup_frozen(const char *dir)
 {
 	int fd = ckpt_cgroup_open(dir, "cgroup.events", O_RDONLY);
 	int ret;
 
+	if (fd == -ENOENT) /* the root can't be frozen */
+		return 0;
 	if (fd < 0)
 		return fd;
 	ret = events_frozen(fd);
@@ -250,56 +300,15 @@ int ckpt_cgroup_frozen(const char *dir)
 	return ret;
 }
 
-static long long now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 /**
- * ckpt_cgroup_wait_frozen() - wait until a group is frozen
- * @dir: the group's directory
- * @seconds: at most so long
+ * ckpt_cgroup_freezing() - whether a group, or one above it, is to be frozen
+ * @dir: group
  *
- * The kernel tells when the file changes; nothing is polled by time.
- *
- * Return: 0, -ETIMEDOUT, -EINTR (ckpt_stop_requested()) or another errno.
- */
-int ckpt_cgroup_wait_frozen(const char *dir, int seconds)
-{
-	long long end = now_ms() + seconds * 1000LL, left;
-	struct pollfd p = { .events = POLLPRI };
-	int frozen;
-
-	p.fd = ckpt_cgroup_open(dir, "cgroup.events", O_RDONLY);
-	if (p.fd < 0)
-		return p.fd;
-	for (;;) {
-		frozen = events_frozen(p.fd);
-		left = end - now_ms();
-		if (frozen || left <= 0 || ckpt_stop_requested())
-			break;
-		poll(&p, 1, left);
-	}
-	close(p.fd);
-	if (frozen < 0)
-		return frozen;
-	if (frozen)
-		return 0;
-	return ckpt_stop_requested() ? -EINTR : -ETIMEDOUT;
-}
-
-/**
- * ckpt_cgroup_freezing() - whether a group or one above it is told to freeze
- * @dir: the group's directory
- *
- * Return: true or false.
+ * Return: true if so.
  */
 bool ckpt_cgroup_freezing(const char *dir)
 {
-	char path[4096], text[16], *slash;
+	char path[PATH_MAX], text[16], *slash;
 
 	snprintf(path, sizeof(path), "%s", dir);
 	while (ckpt_cgroup_read(path, "cgroup.freeze", text, sizeof(text)) >
@@ -307,64 +316,224 @@ bool ckpt_cgroup_freezing(const char *dir)
 		if (text[0] == '1')
 			return true;
 		slash = strrchr(path, '/');
-		if (!slash)
+		if (!slash || slash == path)
 			break;
 		*slash = 0;
 	}
 	return false;
 }
 
-/**
- * ckpt_cgroup_only_holds() - whether a group has one process and no more
- * @dir: the group's directory
- * @pid: process
- *
- * Return: true or false.
- */
-bool ckpt_cgroup_only_holds(const char *dir, pid_t pid)
+static long ms_now(void)
 {
-	char text[64], want[16];
+	struct timespec ts;
 
-	snprintf(want, sizeof(want), "%d\n", pid);
-	return ckpt_cgroup_read(dir, "cgroup.procs", text, sizeof(text)) > 0 &&
-	       !strcmp(text, want);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /**
- * ckpt_cgroup_stale() - whether a group's tool has died
- * @dir: directory of a group that ckpt_cgroup_make() has made
+ * ckpt_cgroup_wait_frozen() - wait until a group is frozen
+ * @dir: group
+ * @seconds: at most so long
  *
- * Return: a descriptor that holds the group's mark, to be closed, or -1.
+ * Return: 0; -ETIMEDOUT; -EINTR: a signal has asked to stop; or another
+ * negative errno (without text).
+ */
+int ckpt_cgroup_wait_frozen(const char *dir, int seconds)
+{
+	int fd = ckpt_cgroup_open(dir, "cgroup.events", O_RDONLY);
+	struct pollfd p = { .fd = fd, .events = POLLPRI };
+	long end = ms_now() + seconds * 1000L, left = 0;
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	for (;;) {
+		ret = events_frozen(fd);
+		left = end - ms_now();
+		if (!ret && ckpt_stop_requested())
+			ret = -EINTR;
+		else if (!ret && left <= 0)
+			ret = -ETIMEDOUT;
+		if (ret)
+			break;
+		poll(&p, 1, left); /* wakes up when the file changes */
+	}
+	close(fd);
+	return ret < 0 ? ret : 0;
+}
+
+/* ---- making and removing ---- */
+
+static int lock_group(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+	if (!err && stat(dir, &st)) /* removed between open and lock */
+		err = -errno;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+/**
+ * ckpt_cgroup_make() - make a group and own it
+ * @parent: group above it
+ * @name: its name
+ * @dir: filled with its path
+ * @size: of @dir
+ * @lock: filled with the descriptor whose lock says that it is in use
+ *
+ * Return: 0 or a negative errno (without text).
+ */
+int ckpt_cgroup_make(const char *parent, const char *name, char *dir,
+		     size_t size, int *lock)
+{
+	int tries, fd = -EAGAIN;
+
+	if ((size_t)snprintf(dir, size, "%s/%s", parent, name) >= size)
+		return -ENAMETOOLONG;
+	/* another tool may take it for stale before the lock is held */
+	for (tries = 0; tries < 100; tries++) {
+		rmdir(dir); /* an empty one of a former life */
+		if (mkdir(dir, 0755))
+			return -errno;
+		fd = lock_group(dir);
+		if (fd >= 0)
+			break;
+	}
+	if (fd < 0)
+		return fd;
+	*lock = fd;
+	return 0;
+}
+
+static int move_all(const char *dir, const char *parent)
+{
+	int fd = ckpt_cgroup_open(dir, "cgroup.procs", O_RDONLY);
+	int moved = 0, err = 0, pid;
+	FILE *f;
+
+	if (fd < 0)
+		return fd;
+	f = fdopen(fd, "r");
+	if (!f) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (!err && fscanf(f, "%d", &pid) == 1) {
+		err = pid ? ckpt_cgroup_move(parent, pid) : -EPERM;
+		if (err == -ESRCH)
+			err = 0;
+		moved++;
+	}
+	fclose(f);
+	return err ?: moved;
+}
+
+/**
+ * ckpt_cgroup_empty_into() - move all processes of a group into another
+ * @dir: group
+ * @parent: the other
+ *
+ * Return: 0 or a negative errno (without text).
+ */
+int ckpt_cgroup_empty_into(const char *dir, const char *parent)
+{
+	int tries, ret = 0;
+
+	/* what forks meanwhile comes with the next round */
+	for (tries = 0; tries < 100; tries++) {
+		ret = move_all(dir, parent);
+		if (ret <= 0)
+			break;
+	}
+	return ret > 0 ? -EBUSY : ret;
+}
+
+/**
+ * ckpt_cgroup_stale() - whether a group was left behind by a tool that died
+ * @dir: group
+ *
+ * Return: a descriptor that locks it, to be closed, or a negative errno.
  */
 int ckpt_cgroup_stale(const char *dir)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *name = strrchr(dir, '/');
+	int n = 0, pid;
 
-	if (fd < 0)
-		return -1;
-	if (!flock(fd, LOCK_EX | LOCK_NB))
-		return fd;
-	close(fd);
-	return -1;
+	if (!name || sscanf(name, "/ckpt.%d%n", &pid, &n) != 1 || name[n])
+		return -EINVAL;
+	return lock_group(dir);
 }
 
 /**
- * ckpt_cgroup_dissolve() - thaw a group, move its processes up, remove it
- * @dir: the group's directory
+ * ckpt_cgroup_dissolve() - thaw and empty a group into its parent, remove it
+ * @dir: group
  */
 void ckpt_cgroup_dissolve(const char *dir)
 {
-	char parent[4096], *slash;
-	int tries;
+	char parent[PATH_MAX], *slash;
 
 	snprintf(parent, sizeof(parent), "%s", dir);
 	slash = strrchr(parent, '/');
 	if (!slash)
 		return;
 	*slash = 0;
-	ckpt_cgroup_write(dir, "cgroup.freeze", "0");
 	ckpt_cgroup_empty_into(dir, parent);
-	/* a process that is being killed keeps the group until it is gone */
-	for (tries = 0; tries < 100 && rmdir(dir) && errno == EBUSY; tries++)
-		poll(NULL, 0, 10);
+	ckpt_cgroup_write(dir, "cgroup.freeze", "0");
+	rmdir(dir);
+}
+
+static void sweep_one(const char *dir)
+{
+	int lock = ckpt_cgroup_stale(dir);
+
+	if (lock >= 0) {
+		ckpt_cgroup_dissolve(dir);
+		close(lock);
+		return;
+	}
+	if (strncmp(strrchr(dir, '/'), "/ckpt-frozen.", 13))
+		return;
+	lock = lock_group(dir);
+	if (lock >= 0) {
+		rmdir(dir); /* only if it is empty */
+		close(lock);
+	}
+}
+
+static void sweep_below(const char *dir, int depth)
+{
+	DIR *d = depth ? opendir(dir) : NULL;
+	char path[PATH_MAX];
+	struct dirent *e;
+
+	if (!d)
+		return;
+	while ((e = readdir(d))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir,
+				     e->d_name) >= sizeof(path))
+			continue;
+		sweep_below(path, depth - 1);
+		if (!strncmp(e->d_name, "ckpt", 4))
+			sweep_one(path);
+	}
+	closedir(d);
+}
+
+void ckpt_sweep(void)
+{
+	char root[PATH_MAX];
+
+	if (!ckpt_cgroup_root(root, sizeof(root)))
+		sweep_below(root, 32);
 }

@@ -30,8 +30,9 @@ static int open_failed(int err)
 			return ckpt_set_error(
 				-err, CKPT_DEVICE
 				": no such device: the kernel is locked down (Secure Boot): sign the module, enroll the key, then: modprobe ckpt");
-		return ckpt_set_error(-err, CKPT_DEVICE
-				      ": no such device: load the module: modprobe ckpt");
+		return ckpt_set_error(
+			-err, CKPT_DEVICE
+			": no such device: load the module: modprobe ckpt");
 	case EACCES:
 	case EPERM:
 		return ckpt_set_error(

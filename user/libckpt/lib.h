@@ -41,7 +41,7 @@ struct ckpt_output {
 };
 
 int ckpt_output_open(struct ckpt_output *out, const char *path, int fd);
-int ckpt_output_commit(struct ckpt_output *out);
+int ckpt_output_commit(struct ckpt_output *out, bool sync);
 void ckpt_output_abort(struct ckpt_output *out);
 
 /* process.c */
@@ -49,6 +49,9 @@ int ckpt_process_check(pid_t pid);
 int ckpt_pidfd_open(pid_t pid);
 int ckpt_pidfd_kill(int pidfd, int sig);
 int ckpt_pidfd_wait(int pidfd, int timeout_ms);
+
+/* stop.c */
+void ckpt_stop_kills(pid_t pid);
 
 /* spawn.c: namespaces and tasks for a restart */
 int ckpt_timens_enter(const struct ckpt_hdr_tree_task *t);

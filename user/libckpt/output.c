@@ -104,9 +104,9 @@ static int sync_dir_of(const char *path)
 	return err;
 }
 
-static int output_publish(struct ckpt_output *out)
+static int output_publish(struct ckpt_output *out, bool sync)
 {
-	int err = sync_fd(out->fd);
+	int err = sync ? sync_fd(out->fd) : 0;
 
 	if (err)
 		return err;
@@ -122,12 +122,13 @@ static int output_publish(struct ckpt_output *out)
 /**
  * ckpt_output_commit() - make a complete image safe and visible
  * @out: output; freed, whatever happens
+ * @sync: wait until it is on the disk
  *
  * Return: 0 or a negative errno; then there is no file.
  */
-int ckpt_output_commit(struct ckpt_output *out)
+int ckpt_output_commit(struct ckpt_output *out, bool sync)
 {
-	int err = output_publish(out);
+	int err = output_publish(out, sync);
 
 	if (err)
 		ckpt_set_error(err, "%s: cannot save the image: %s",

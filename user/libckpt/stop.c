@@ -1,27 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Signals that ask the tool to stop: noted, and acted on where it is safe. */
+/*
+ * Signals that end an operation, not the process: what was frozen must be
+ * thawed first.
+ */
 #include <signal.h>
-#include <string.h>
+#include <unistd.h>
 #include "lib.h"
 
 static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_victim;
 
-static void note_signal(int sig)
+/*
+ * A signal that comes just before a system call would not interrupt it: the
+ * alarm repeats the interruption until the operation is over.
+ */
+static void on_alarm(int sig)
+{
+	int saved = errno;
+
+	(void)sig;
+	if (stop_signal) {
+		if (stop_victim > 0)
+			kill(stop_victim, SIGKILL);
+		alarm(1);
+	}
+	errno = saved;
+}
+
+static void on_stop(int sig)
 {
 	stop_signal = sig;
+	on_alarm(sig);
 }
 
 void ckpt_stop_catch(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	struct sigaction sa;
+	struct sigaction sa = { .sa_handler = on_stop };
+	struct sigaction old;
 	size_t i;
 
-	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = note_signal;
-	sigemptyset(&sa.sa_mask);
-	for (i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaction(signals[i], &sa, NULL);
+	for (i = 0; i < ARRAY_SIZE(signals); i++) {
+		sigaction(signals[i], NULL, &old);
+		if (old.sa_handler != SIG_IGN) /* nohup stays nohup */
+			sigaction(signals[i], &sa, NULL);
+	}
+	sa.sa_handler = on_alarm;
+	sigaction(SIGALRM, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &sa, NULL);
 }
@@ -29,4 +54,16 @@ void ckpt_stop_catch(void)
 int ckpt_stop_requested(void)
 {
 	return stop_signal;
+}
+
+/**
+ * ckpt_stop_kills() - have a stop kill a child, too
+ * @pid: child that is being restarted: the kernel waits for it, and gives up
+ *	when it dies; 0: none
+ */
+void ckpt_stop_kills(pid_t pid)
+{
+	stop_victim = pid;
+	if (pid && stop_signal)
+		kill(pid, SIGKILL);
 }

@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ckptinfo(1): what is in an image.
+ *
+ * The records are gathered into one JSON object as they come by; the text
+ * forms are printed from it.
+ */
+#include <ckpt.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum mode {
+	SUMMARY,
+	RECORDS,
+	ERROR_TEXT,
+	TREE,
+	JSON,
+	CHECK,
+};
+
+/* What is known of the image so far. */
+struct info {
+	enum mode mode;
+	struct ckpt_image *img;
+	struct json_object *all, *tasks, *files, *fds, *areas, *records;
+	struct json_object *area; /* the current one */
+	uint64_t nr_records, nr_areas, area_bytes, pages, zero_pages;
+	char error[CKPT_ERR_MAX + 1];
+};
+
+static void put_str(struct json_object *o, const char *key, const char *s)
+{
+	json_object_object_add(o, key, json_object_new_string(s));
+}
+
+static void put_num(struct json_object *o, const char *key, int64_t n)
+{
+	json_object_object_add(o, key, json_object_new_int64(n));
+}
+
+static void put_hex(struct json_object *o, const char *key, uint64_t n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, n);
+	put_str(o, key, text);
+}
+
+static const char *get_str(struct json_object *o, const char *key)
+{
+	struct json_object *v = json_object_object_get(o, key);
+
+	return v ? json_object_get_string(v) : "";
+}
+
+static int64_t get_num(struct json_object *o, const char *key)
+{
+	return json_object_get_int64(json_object_object_get(o, key));
+}
+
+/* ---- gathering: a function for each record that says something ---- */
+
+static void add_header(struct info *in, const struct ckpt_hdr_header *h)
+{
+	time_t sec = h->time_real / 1000000000;
+	char when[64];
+	struct tm tm;
+
+	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S %Z",
+		 localtime_r(&sec, &tm));
+	put_num(in->all, "ckptid", h->ckptid);
+	put_str(in->all, "kind", h->self ? "self" : "external");
+	put_str(in->all, "time", when);
+	put_str(in->all, "host", h->nodename);
+	put_str(in->all, "kernel", h->release);
+	put_str(in->all, "machine", h->machine);
+	put_num(in->all, "revision", h->rev);
+	put_num(in->all, "owner_uid", h->owner_uid);
+}
+
+static void add_arch(struct info *in, const struct ckpt_hdr_header_arch *h)
+{
+	put_str(in->all, "cpu_vendor", h->vendor);
+	put_num(in->all, "cpu_family", h->family);
+	put_num(in->all, "cpu_model", h->model);
+	put_hex(in->all, "xfeatures", h->xfeatures);
+}
+
+static void add_tree_task(struct info *in, const struct ckpt_hdr_tree_task *t)
+{
+	struct json_object *o = json_object_new_object();
+
+	put_num(o, "pid", t->pid);
+	put_num(o, "ppid", t->ppid);
+	put_num(o, "tgid", t->tgid);
+	put_num(o, "pgid", t->pgid);
+	put_num(o, "sid", t->sid);
+	put_str(o, "comm", t->comm);
+	put_num(o, "exit_signal", t->exit_signal);
+	json_object_array_add(in->tasks, o);
+}
+
+static const char *file_kind(uint32_t kind)
+{
+	static const char *const names[] = { "?",      "file", "directory",
+					     "device", "pipe", "external" };
+
+	return kind < CKPT_FILE_KINDS ? names[kind] : "?";
+}
+
+static void add_file(struct info *in, const struct ckpt_hdr_file *f)
+{
+	struct json_object *o = json_object_new_object();
+
+	put_num(o, "objref", f->objref);
+	put_str(o, "kind", file_kind(f->kind));
+	put_num(o, "pos", f->pos);
+	put_num(o, "size", f->size);
+	put_hex(o, "flags", f->f_flags);
+	put_str(o, "path", f->path);
+	json_object_array_add(in->files, o);
+}
+
+static void add_fd(struct info *in, const struct ckpt_hdr_fd *f)
+{
+	struct json_object *o = json_object_new_object();
+
+	put_num(o, "fd", f->fd);
+	put_num(o, "file_objref", f->file_objref);
+	json_object_object_add(o, "cloexec",
+			       json_object_new_boolean(f->flags &
+						       CKPT_FD_CLOEXEC));
+	json_object_array_add(in->fds, o);
+}
+
+static const char *area_kind(uint32_t kind)
+{
+	static const char *const names[] = {
+		"?", "anon", "private file", "shared file", "vdso", "vvar"
+	};
+
+	return kind < CKPT_VMA_KINDS ? names[kind] : "?";
+}
+
+static void add_vma(struct info *in, const struct ckpt_hdr_vma *v)
+{
+	struct json_object *o = json_object_new_object();
+	char prot[4] = "---";
+
+	if (v->prot & PROT_READ)
+		prot[0] = 'r';
+	if (v->prot & PROT_WRITE)
+		prot[1] = 'w';
+	if (v->prot & PROT_EXEC)
+		prot[2] = 'x';
+	put_hex(o, "start", v->start);
+	put_hex(o, "end", v->end);
+	put_str(o, "prot", prot);
+	put_str(o, "kind", area_kind(v->kind));
+	put_num(o, "file_objref", v->file_objref);
+	put_num(o, "pgoff", v->pgoff);
+	put_hex(o, "flags", v->flags);
+	json_object_array_add(in->areas, o);
+	in->area = o;
+	in->nr_areas++;
+	in->area_bytes += v->end - v->start;
+}
+
+static void add_pgarr(struct info *in, const struct ckpt_hdr_pgarr *p)
+{
+	uint32_t i;
+
+	in->pages += p->nr_pages;
+	for (i = 0; i < p->nr_ranges; i++)
+		if (p->range[i].flags & CKPT_PAGES_ZERO)
+			in->zero_pages += p->range[i].nr_pages;
+	if (in->area)
+		put_num(in->area, "pages",
+			get_num(in->area, "pages") + p->nr_pages);
+}
+
+static void add_err(struct info *in, const struct ckpt_hdr_err *e)
+{
+	size_t len, i;
+	const char *text = ckpt_err_text(e, &len);
+
+	if (len > CKPT_ERR_MAX)
+		len = CKPT_ERR_MAX;
+	for (i = 0; i < len; i++)
+		in->error[i] = (unsigned char)text[i] < ' ' ? '?' : text[i];
+	in->error[len] = 0;
+	put_str(in->all, "error", in->error);
+}
+
+static void add_record(struct info *in, const struct ckpt_hdr *rec)
+{
+	struct json_object *o;
+
+	if (in->mode == RECORDS)
+		printf("%12llu %10d  %s\n",
+		       (unsigned long long)ckpt_image_offset(in->img), rec->len,
+		       ckpt_rec_name(rec->type));
+	if (in->mode != JSON)
+		return;
+	o = json_object_new_object();
+	put_str(o, "type", ckpt_rec_name(rec->type));
+	put_num(o, "offset", ckpt_image_offset(in->img));
+	put_num(o, "len", rec->len);
+	json_object_array_add(in->records, o);
+}
+
+static void add(struct info *in, const struct ckpt_hdr *rec)
+{
+	in->nr_records++;
+	add_record(in, rec);
+	switch (rec->type) {
+	case CKPT_HDR_HEADER:
+		add_header(in, (const void *)rec);
+		break;
+	case CKPT_HDR_HEADER_ARCH:
+		add_arch(in, (const void *)rec);
+		break;
+	case CKPT_HDR_TREE_TASK:
+		add_tree_task(in, (const void *)rec);
+		break;
+	case CKPT_HDR_FILE:
+		add_file(in, (const void *)rec);
+		break;
+	case CKPT_HDR_FD:
+		add_fd(in, (const void *)rec);
+		break;
+	case CKPT_HDR_VMA:
+		add_vma(in, (const void *)rec);
+		break;
+	case CKPT_HDR_PGARR:
+		add_pgarr(in, (const void *)rec);
+		break;
+	case CKPT_HDR_ERR:
+		add_err(in, (const void *)rec);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- printing ---- */
+
+static struct json_object *file_of(struct info *in, int64_t objref)
+{
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(in->files); i++) {
+		struct json_object *f = json_object_array_get_idx(in->files, i);
+
+		if (get_num(f, "objref") == objref)
+			return f;
+	}
+	return NULL;
+}
+
+static void print_tree(struct info *in)
+{
+	size_t i;
+
+	printf("tasks:\n     pid    ppid    pgid     sid  name\n");
+	for (i = 0; i < json_object_array_length(in->tasks); i++) {
+		struct json_object *t = json_object_array_get_idx(in->tasks, i);
+
+		printf("%8" PRId64 "%8" PRId64 "%8" PRId64 "%8" PRId64 "  %s\n",
+		       get_num(t, "pid"), get_num(t, "ppid"),
+		       get_num(t, "pgid"), get_num(t, "sid"),
+		       get_str(t, "comm"));
+	}
+}
+
+static void print_fds(struct info *in)
+{
+	size_t i;
+
+	printf("files:\n      fd  kind            pos       flags  path\n");
+	for (i = 0; i < json_object_array_length(in->fds); i++) {
+		struct json_object *d = json_object_array_get_idx(in->fds, i);
+		struct json_object *f = file_of(in, get_num(d, "file_objref"));
+
+		if (f)
+			printf("%8" PRId64 "  %-9s%10" PRId64 "%12s  %s\n",
+			       get_num(d, "fd"), get_str(f, "kind"),
+			       get_num(f, "pos"), get_str(f, "flags"),
+			       get_str(f, "path"));
+	}
+}
+
+static void print_areas(struct info *in)
+{
+	printf("memory: %" PRIu64 " areas of %" PRIu64 " KiB in all; %" PRIu64
+	       " pages stored (%" PRIu64 " KiB)\n",
+	       in->nr_areas, in->area_bytes / 1024, in->pages,
+	       in->pages * CKPT_PAGE_SIZE / 1024);
+}
+
+static void print_summary(struct info *in)
+{
+	printf("checkpoint %" PRId64 " (%s) of %s\n",
+	       get_num(in->all, "ckptid"), get_str(in->all, "kind"),
+	       get_str(in->all, "time"));
+	printf("made on %s, Linux %s, %s, %s family %" PRId64 " model %" PRId64
+	       "\n",
+	       get_str(in->all, "host"), get_str(in->all, "kernel"),
+	       get_str(in->all, "machine"), get_str(in->all, "cpu_vendor"),
+	       get_num(in->all, "cpu_family"), get_num(in->all, "cpu_model"));
+	if (in->error[0]) {
+		printf("the checkpoint failed: %s\n", in->error);
+		return;
+	}
+	print_tree(in);
+	print_fds(in);
+	print_areas(in);
+	printf("image: %" PRIu64 " records, complete\n", in->nr_records);
+}
+
+static void print_json(struct info *in)
+{
+	put_num(in->all, "nr_records", in->nr_records);
+	put_num(in->all, "pages", in->pages);
+	put_num(in->all, "zero_pages", in->zero_pages);
+	puts(json_object_to_json_string_ext(
+		in->all,
+		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+static void print(struct info *in)
+{
+	switch (in->mode) {
+	case SUMMARY:
+		print_summary(in);
+		break;
+	case ERROR_TEXT:
+		puts(in->error[0] ? in->error : "no error");
+		break;
+	case TREE:
+		print_tree(in);
+		break;
+	case JSON:
+		print_json(in);
+		break;
+	case RECORDS:
+	case CHECK:
+		break;
+	}
+}
+
+/* ---- */
+
+static struct json_object *new_array(struct info *in, const char *key)
+{
+	struct json_object *a = json_object_new_array();
+
+	json_object_object_add(in->all, key, a);
+	return a;
+}
+
+static int read_all(struct info *in)
+{
+	const struct ckpt_hdr *rec;
+	int ret;
+
+	while ((ret = ckpt_image_next(in->img, &rec)) > 0) {
+		add(in, rec);
+		if (in->mode == TREE && rec->type > CKPT_HDR_TREE_TASK)
+			return 0;
+	}
+	if (!ret && in->mode == CHECK)
+		ret = ckpt_image_finish(in->img);
+	return ret;
+}
+
+static int show(int fd, enum mode mode)
+{
+	struct info in = { .mode = mode };
+	int err;
+
+	in.all = json_object_new_object();
+	in.tasks = new_array(&in, "tasks");
+	in.files = new_array(&in, "files");
+	in.fds = new_array(&in, "fds");
+	in.areas = new_array(&in, "areas");
+	if (mode == JSON)
+		in.records = new_array(&in, "records");
+	in.img = ckpt_image_open(fd);
+	err = in.img ? read_all(&in) : -ENOMEM;
+	if (err)
+		fprintf(stderr, "ckptinfo: %s\n", ckpt_error());
+	else
+		print(&in);
+	if (!err && in.error[0]) {
+		if (mode == CHECK || mode == RECORDS)
+			fprintf(stderr,
+				"ckptinfo: the checkpoint had failed: %s\n",
+				in.error);
+		err = 1;
+	}
+	ckpt_image_close(in.img);
+	json_object_put(in.all);
+	return err ? 1 : 0;
+}
+
+static void usage(FILE *to)
+{
+	fputs("usage: ckptinfo [options] [image]\n"
+	      "\n"
+	      "Shows what is in an image (default: standard input).\n"
+	      "\n"
+	      "  -v, --verbose  every record: offset, length, type\n"
+	      "  -e, --error    the error of a failed checkpoint\n"
+	      "  -p, --tree     the process tree\n"
+	      "      --json     all of it as JSON\n"
+	      "      --check    verify the whole image; silent if it is good\n"
+	      "      --help, --version\n"
+	      "\n"
+	      "Exit status: 0 complete; 1 damaged, or a failed checkpoint; 2 usage.\n",
+	      to);
+}
+
+static int usage_error(void)
+{
+	fputs("ckptinfo: try 'ckptinfo --help'\n", stderr);
+	return 2;
+}
+
+enum { OPT_JSON = 256, OPT_CHECK, OPT_HELP, OPT_VERSION };
+
+static const struct option options[] = {
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "error", no_argument, NULL, 'e' },
+	{ "tree", no_argument, NULL, 'p' },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{}
+};
+
+/* -1: go on, else the exit status */
+static int parse(int argc, char **argv, enum mode *mode)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "vep", options, NULL)) != -1) {
+		switch (c) {
+		case 'v':
+			*mode = RECORDS;
+			break;
+		case 'e':
+			*mode = ERROR_TEXT;
+			break;
+		case 'p':
+			*mode = TREE;
+			break;
+		case OPT_JSON:
+			*mode = JSON;
+			break;
+		case OPT_CHECK:
+			*mode = CHECK;
+			break;
+		case OPT_HELP:
+			usage(stdout);
+			return 0;
+		case OPT_VERSION:
+			puts("ckptinfo (ckpt) " CKPT_VERSION);
+			return 0;
+		default:
+			return usage_error();
+		}
+	}
+	return argc - optind > 1 ? usage_error() : -1;
+}
+
+int main(int argc, char **argv)
+{
+	enum mode mode = SUMMARY;
+	int fd = STDIN_FILENO, status = parse(argc, argv, &mode);
+
+	if (status >= 0)
+		return status;
+	if (optind < argc) {
+		fd = open(argv[optind], O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			fprintf(stderr, "ckptinfo: %s: %s\n", argv[optind],
+				strerror(errno));
+			return 1;
+		}
+	} else if (isatty(fd)) {
+		fputs("ckptinfo: an image does not come from a terminal: name a file\n",
+		      stderr);
+		return 2;
+	}
+	return show(fd, mode);
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Freezing a process and putting everything back.
+ *
+ * Three ways, by what the caller may do:
+ *	own	a group made for it below its cgroup; it is moved in
+ *	direct	its cgroup as it is, if that holds nothing else
+ *	as is	somebody has frozen it already
+ * The lease is taken before the group is frozen: from then on the kernel thaws
+ * it should this process die.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "lib.h"
+
+#define FREEZE_SECONDS 10
+
+enum freeze_way { FREEZE_AS_IS, FREEZE_DIRECT, FREEZE_OWN };
+
+struct ckpt_freeze {
+	enum freeze_way way;
+	int dev;
+	bool leased;
+	pid_t pid;
+	int lock;
+	char dir[PATH_MAX]; /* group that is frozen */
+	char home[PATH_MAX]; /* group that the process came from */
+};
+
+static int freeze_lease(struct ckpt_freeze *fz)
+{
+	int fd, err;
+
+	if (fz->dev < 0)
+		return 0;
+	fd = ckpt_cgroup_open(fz->dir, "cgroup.freeze", O_WRONLY);
+	if (fd < 0)
+		return ckpt_set_error(fd, "%s/cgroup.freeze: %s", fz->dir,
+				      strerror(-fd));
+	err = ckpt_ioctl_lease(fz->dev, fd);
+	close(fd);
+	fz->leased = !err;
+	return err;
+}
+
+static int freeze_failed(struct ckpt_freeze *fz, int err)
+{
+	switch (err) {
+	case -ETIMEDOUT:
+		return ckpt_set_error(
+			err,
+			"pid %d: it did not freeze within %d seconds: it waits in the kernel (state D in ps?); try again",
+			fz->pid, FREEZE_SECONDS);
+	case -EINTR:
+		return ckpt_set_error(err, "interrupted");
+	default:
+		return ckpt_set_error(err, "pid %d: cannot freeze %s: %s",
+				      fz->pid, fz->dir, strerror(-err));
+	}
+}
+
+static int freeze_now(struct ckpt_freeze *fz)
+{
+	int err = freeze_lease(fz);
+
+	if (err)
+		return err;
+	err = ckpt_cgroup_write(fz->dir, "cgroup.freeze", "1");
+	if (!err)
+		err = ckpt_cgroup_wait_frozen(fz->dir, FREEZE_SECONDS);
+	return err ? freeze_failed(fz, err) : 0;
+}
+
+static int no_right(struct ckpt_freeze *fz, int err)
+{
+	if (err == -EOPNOTSUPP)
+		return ckpt_set_error(
+			err,
+			"pid %d: its cgroup %s is a threaded one: move it to a domain group first",
+			fz->pid, fz->home);
+	if (err == -ESRCH)
+		return ckpt_set_error(err, "pid %d: no such process", fz->pid);
+	if (err != -EACCES && err != -EPERM && err != -EROFS)
+		return ckpt_set_error(
+			err, "pid %d: no group of its own below %s: %s",
+			fz->pid, fz->home, strerror(-err));
+	return ckpt_set_error(
+		err,
+		"pid %d: you may not move it within its cgroup %s: run as root, or start it by: systemd-run --user --scope COMMAND",
+		fz->pid, fz->home);
+}
+
+/* A group of its own; the errno is not reported yet. */
+static int enter_own_group(struct ckpt_freeze *fz, unsigned int flags)
+{
+	char name[32];
+	int err;
+
+	if (flags & CKPT_FREEZE_KEEP)
+		snprintf(name, sizeof(name), "ckpt-frozen.%d", fz->pid);
+	else
+		snprintf(name, sizeof(name), "ckpt.%d", getpid());
+	err = ckpt_cgroup_make(fz->home, name, fz->dir, sizeof(fz->dir),
+			       &fz->lock);
+	if (err)
+		return err;
+	err = ckpt_cgroup_move(fz->dir, fz->pid);
+	if (!err) {
+		fz->way = FREEZE_OWN;
+		return 0;
+	}
+	rmdir(fz->dir);
+	close(fz->lock);
+	fz->lock = -1;
+	return err;
+}
+
+static int freeze_choose(struct ckpt_freeze *fz, unsigned int flags)
+{
+	int err;
+
+	if (ckpt_cgroup_freezing(fz->home)) {
+		fz->way = FREEZE_AS_IS;
+		snprintf(fz->dir, sizeof(fz->dir), "%s", fz->home);
+		err = ckpt_cgroup_wait_frozen(fz->dir, FREEZE_SECONDS);
+		return err ? freeze_failed(fz, err) : 0;
+	}
+	err = enter_own_group(fz, flags);
+	if (err && ckpt_cgroup_only_holds(fz->home, fz->pid)) {
+		fz->way = FREEZE_DIRECT;
+		snprintf(fz->dir, sizeof(fz->dir), "%s", fz->home);
+		err = 0;
+	}
+	if (err)
+		return no_right(fz, err);
+	return freeze_now(fz);
+}
+
+int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
+		struct ckpt_freeze **out)
+{
+	struct ckpt_freeze *fz = calloc(1, sizeof(*fz));
+	char why[1024];
+	int err;
+
+	if (!fz)
+		return ckpt_set_error(-ENOMEM, "out of memory");
+	fz->dev = dev;
+	fz->pid = pid;
+	fz->lock = -1;
+	err = ckpt_cgroup_of(pid, fz->home, sizeof(fz->home));
+	if (!err)
+		err = freeze_choose(fz, flags);
+	if (!err) {
+		*out = fz;
+		return 0;
+	}
+	snprintf(why, sizeof(why), "%s", ckpt_error());
+	ckpt_thaw(fz);
+	return ckpt_set_error(err, "%s", why);
+}
+
+static void freeze_free(struct ckpt_freeze *fz)
+{
+	if (fz->leased)
+		ckpt_ioctl_lease(fz->dev, -1);
+	if (fz->lock >= 0)
+		close(fz->lock);
+	free(fz);
+}
+
+int ckpt_freeze_keep(struct ckpt_freeze *fz, char *path, size_t size)
+{
+	int err = 0;
+
+	snprintf(path, size, "%s/cgroup.freeze", fz->dir);
+	if (fz->leased) {
+		fz->leased = false;
+		err = ckpt_ioctl_lease(fz->dev, -1);
+	}
+	freeze_free(fz);
+	return err;
+}
+
+/* A process that was killed needs a moment to leave. */
+static int remove_group(const char *dir)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	int tries;
+
+	for (tries = 0; tries < 200; tries++) {
+		if (!rmdir(dir) || errno == ENOENT)
+			return 0;
+		if (errno != EBUSY)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return -errno;
+}
+
+int ckpt_thaw(struct ckpt_freeze *fz)
+{
+	int err = 0, moved = 0;
+
+	if (!fz)
+		return 0;
+	if (fz->way == FREEZE_OWN) /* leaving a frozen group thaws */
+		moved = ckpt_cgroup_empty_into(fz->dir, fz->home);
+	if (fz->way != FREEZE_AS_IS)
+		err = ckpt_cgroup_write(fz->dir, "cgroup.freeze", "0");
+	if (err)
+		err = ckpt_set_error(
+			err,
+			"pid %d: cannot thaw it: echo 0 > %s/cgroup.freeze",
+			fz->pid, fz->dir);
+	if (!err && fz->way == FREEZE_OWN && !moved)
+		moved = remove_group(fz->dir);
+	if (!err && moved)
+		err = ckpt_set_error(
+			moved,
+			"pid %d: it runs, but cannot go back to its cgroup %s: %s",
+			fz->pid, fz->home, strerror(-moved));
+	freeze_free(fz);
+	return err;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Standing in for a program: passing signals on, taking over its end. */
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "lib.h"
+
+static volatile sig_atomic_t wait_child;
+
+/* What the terminal sends to the whole group, the program has got already. */
+static void pass_on(int sig, siginfo_t *info, void *context)
+{
+	pid_t child = wait_child;
+	int saved = errno;
+
+	(void)context;
+	if (child > 0 &&
+	    !(info->si_code == SI_KERNEL && getpgid(child) == getpgrp()))
+		kill(child, sig);
+	errno = saved;
+}
+
+static void pass_signals(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT,	 SIGHUP,  SIGQUIT,
+				       SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH };
+	struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_RESTART };
+	size_t i;
+
+	sa.sa_sigaction = pass_on;
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &sa, NULL);
+}
+
+/**
+ * ckpt_wait_passing() - wait for a child, pass signals on to it meanwhile
+ * @pid: child
+ * @status: its wait status
+ *
+ * Reaps other children, too: the caller may be the init of a pid namespace.
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_wait_passing(pid_t pid, int *status)
+{
+	pid_t got;
+
+	wait_child = pid;
+	pass_signals();
+	do
+		got = waitpid(-1, status, __WALL);
+	while (got != pid && (got > 0 || errno == EINTR));
+	wait_child = 0;
+	if (got == pid)
+		return 0;
+	return ckpt_set_error(-errno, "cannot wait for pid %d: %s", pid,
+			      strerror(errno));
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* restart(1): the command line of ckpt_restart(). */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <ckpt.h>
+
+enum {
+	OPT_NO_PIDS = 256,
+	OPT_FROZEN,
+	OPT_SELF,
+	OPT_INHERIT,
+	OPT_FILES,
+	OPT_VERSION
+};
+
+static const struct option options[] = {
+	{ "input", required_argument, NULL, 'i' },
+	{ "log", required_argument, NULL, 'l' },
+	{ "no-pids", no_argument, NULL, OPT_NO_PIDS },
+	{ "frozen", no_argument, NULL, OPT_FROZEN },
+	{ "wait", no_argument, NULL, 'w' },
+	{ "no-wait", no_argument, NULL, 'W' },
+	{ "self", no_argument, NULL, OPT_SELF },
+	{ "inherit-fd", required_argument, NULL, OPT_INHERIT },
+	{ "files", required_argument, NULL, OPT_FILES },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char usage_text[] =
+	"usage: restart [options] < IMAGE\n"
+	"Bring back the program whose state checkpoint(1) has written to an image.\n"
+	"\n"
+	"  -i, --input=FILE   read the image from FILE\n"
+	"  -l, --log=FILE     append the kernel's messages to FILE\n"
+	"      --no-pids      any pid will do\n"
+	"      --frozen       leave the program frozen\n"
+	"  -w, --wait         wait for the program, exit as it does (the default)\n"
+	"  -W, --no-wait      exit as soon as the program runs\n"
+	"      --self         become the program\n"
+	"      --inherit-fd=FD[=HERE]\n"
+	"                     descriptor FD of the program is HERE (FD) of restart\n"
+	"      --files=WHAT   files that grew since the checkpoint: keep (the\n"
+	"                     default), truncate, or fail\n"
+	"  -v, --verbose      say what was done\n"
+	"  -h, --help         this text\n"
+	"      --version      version\n";
+
+struct command {
+	struct ckpt_restart_opts opts;
+	struct ckpt_inherit inherit[CKPT_INHERIT_MAX];
+	const char *input;
+};
+
+static struct command cmd;
+
+static int usage_error(const char *what)
+{
+	if (what)
+		fprintf(stderr, "restart: %s\n", what);
+	fputs("restart: see restart --help\n", stderr);
+	return 2;
+}
+
+static int parse_fd(const char *text, char **end, int *fd)
+{
+	long n;
+
+	errno = 0;
+	n = strtol(text, end, 10);
+	*fd = n;
+	return errno || *end == text || n < 0 || n > INT_MAX ? -1 : 0;
+}
+
+static int parse_inherit(const char *text)
+{
+	struct ckpt_inherit *in = &cmd.inherit[cmd.opts.nr_inherit];
+	char *end;
+
+	if (cmd.opts.nr_inherit == CKPT_INHERIT_MAX)
+		return usage_error("too many of --inherit-fd");
+	if (parse_fd(text, &end, &in->image_fd))
+		return usage_error("--inherit-fd takes FD or FD=HERE");
+	in->fd = in->image_fd;
+	if (*end == '=' && parse_fd(end + 1, &end, &in->fd))
+		return usage_error("--inherit-fd takes FD or FD=HERE");
+	if (*end)
+		return usage_error("--inherit-fd takes FD or FD=HERE");
+	if (fcntl(in->fd, F_GETFD) < 0) {
+		fprintf(stderr, "restart: --inherit-fd: %d is not open\n",
+			in->fd);
+		return 2;
+	}
+	cmd.opts.nr_inherit++;
+	return 0;
+}
+
+static int parse_files(const char *text)
+{
+	cmd.opts.kernel_flags &= ~(RESTART_FILES_TRUNCATE | RESTART_FILES_FAIL);
+	if (!strcmp(text, "truncate"))
+		cmd.opts.kernel_flags |= RESTART_FILES_TRUNCATE;
+	else if (!strcmp(text, "fail"))
+		cmd.opts.kernel_flags |= RESTART_FILES_FAIL;
+	else if (strcmp(text, "keep"))
+		return usage_error("--files takes keep, truncate or fail");
+	return 0;
+}
+
+/* Return: 0, or 1 and the exit status. */
+static int parse_option(int c, int *status)
+{
+	*status = 0;
+	switch (c) {
+	case 'i':
+		cmd.input = optarg;
+		return 0;
+	case 'l':
+		cmd.opts.log = optarg;
+		return 0;
+	case OPT_NO_PIDS:
+		cmd.opts.flags |= CKPT_RESTART_PIDS_FRESH;
+		return 0;
+	case OPT_FROZEN:
+		cmd.opts.flags |= CKPT_RESTART_LEAVE_FROZEN;
+		return 0;
+	case 'w':
+		cmd.opts.flags &= ~CKPT_RESTART_NO_WAIT;
+		return 0;
+	case 'W':
+		cmd.opts.flags |= CKPT_RESTART_NO_WAIT;
+		return 0;
+	case OPT_SELF:
+		cmd.opts.flags |= CKPT_RESTART_IN_PLACE;
+		return 0;
+	case OPT_INHERIT:
+		*status = parse_inherit(optarg);
+		return *status;
+	case OPT_FILES:
+		*status = parse_files(optarg);
+		return *status;
+	case 'v':
+		cmd.opts.verbose = stderr;
+		return 0;
+	case 'h':
+		fputs(usage_text, stdout);
+		return 1;
+	case OPT_VERSION:
+		puts("restart (ckpt) " CKPT_VERSION);
+		return 1;
+	default:
+		*status = usage_error(NULL);
+		return 1;
+	}
+}
+
+static int open_input(void)
+{
+	int fd = STDIN_FILENO;
+
+	if (cmd.input) {
+		fd = open(cmd.input, O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			fprintf(stderr, "restart: %s: %s\n", cmd.input,
+				strerror(errno));
+			return 1;
+		}
+	} else if (isatty(fd)) {
+		return usage_error("no image: use -i FILE, or < FILE");
+	}
+	cmd.opts.fd = fd;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int c, status = 0;
+
+	cmd.opts.notes = stderr;
+	cmd.opts.inherit = cmd.inherit;
+	while ((c = getopt_long(argc, argv, "i:l:wWvh", options, NULL)) != -1)
+		if (parse_option(c, &status))
+			return status;
+	if (argc != optind)
+		return usage_error("the image comes from -i FILE, or < FILE");
+	if (cmd.opts.flags & CKPT_RESTART_IN_PLACE &&
+	    cmd.opts.flags & CKPT_RESTART_LEAVE_FROZEN)
+		return usage_error("--self and --frozen exclude each other");
+	c = open_input();
+	if (c)
+		return c;
+	if (!(cmd.opts.flags & CKPT_RESTART_IN_PLACE))
+		ckpt_stop_catch();
+	if (ckpt_restart(&cmd.opts, &status) < 0) {
+		fprintf(stderr, "restart: %s\n", ckpt_error());
+		return 1;
+	}
+	if (cmd.opts.flags & CKPT_RESTART_NO_WAIT)
+		return 0;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
+				     WEXITSTATUS(status);
+}
