@@ -10,6 +10,7 @@
 #include <linux/pid_namespace.h>
 #include <linux/ptrace.h>
 #include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
 #include <linux/utsname.h>
 #include "ckpt.h"
 #include "ksym.h"
@@ -48,14 +49,24 @@ static int find_task(struct ckpt_ctx *ctx, pid_t pid)
 		return ckpt_fail(ctx, -EINVAL, "task",
 				 "it is a thread: give the process %d",
 				 task_tgid_vnr(t));
+	ctx->stack_held = try_get_task_stack(t);
+	if (!ctx->stack_held)
+		return ckpt_fail(ctx, -ESRCH, "task", "it has exited");
 	return 0;
 }
 
 static int check_root(struct ckpt_ctx *ctx)
 {
+	struct pid *pid;
+	bool is_init;
+
 	if (ctx->flags & CHECKPOINT_SUBTREE)
 		return 0;
-	if (is_child_reaper(task_pid(ctx->task)))
+	rcu_read_lock();
+	pid = task_pid(ctx->task); /* NULL once it has been waited for */
+	is_init = pid && is_child_reaper(pid);
+	rcu_read_unlock();
+	if (is_init)
 		return 0;
 	return ckpt_fail(ctx, -EINVAL, "task",
 			 "it is not the init of a container");

@@ -162,6 +162,8 @@ __printf(2, 3) void ckpt_log(struct ckpt_ctx *ctx, const char *fmt, ...);
  * @flags: CHECKPOINT_* or RESTART_*
  * @ckptid: positive number of the checkpoint
  * @task: the task being worked on; a reference is held by the operation
+ * @stack_held: external checkpoint: and one to its stack, where its registers
+ *	lie: a task that is killed gives it up at once
  * @dev_file: the session
  * @objhash: shared objects
  * @out: checkpoint: the stream out
@@ -187,6 +189,7 @@ struct ckpt_ctx {
 	u64 flags;
 	int ckptid;
 	struct task_struct *task;
+	bool stack_held;
 	struct file *dev_file; /* the session */
 	struct ckpt_objhash objhash;
 	struct ckpt_out out;

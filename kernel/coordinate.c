@@ -229,7 +229,8 @@ static int find_child(struct ckpt_ctx *ctx, pid_t pid)
 		return ckpt_fail(ctx, -ESRCH, "pid", "there is no process %d",
 				 pid);
 	rcu_read_lock();
-	mine = same_thread_group(rcu_dereference(t->real_parent), current);
+	mine = pid_alive(t) &&
+	       same_thread_group(rcu_dereference(t->real_parent), current);
 	rcu_read_unlock();
 	if (!mine) {
 		put_task_struct(t);

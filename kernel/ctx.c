@@ -4,6 +4,7 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include "ckpt.h"
+#include "ksym.h"
 #include "obj_file.h"
 
 static int ctx_open_log(struct ckpt_ctx *ctx, int fd)
@@ -67,6 +68,8 @@ void ckpt_ctx_free(struct ckpt_ctx *ctx)
 		fput(ctx->in.file);
 	if (ctx->logfile)
 		fput(ctx->logfile);
+	if (ctx->stack_held)
+		K(put_task_stack)(ctx->task);
 	if (ctx->task)
 		put_task_struct(ctx->task);
 	kvfree(ctx->in.head);

@@ -106,7 +106,8 @@ int ckpt_area_kind(struct ckpt_ctx *ctx, const struct mm_struct *mm,
 					       "%lx-%lx: a special mapping",
 					       area->start, area->end) :
 				   CKPT_VMA_ANON;
-	if (!(area->flags & VM_SHARED))
+	/* VM_SHARED is absent where the file was not open for writing. */
+	if (!(area->flags & VM_MAYSHARE))
 		return CKPT_VMA_FILE;
 	if (shmem_mapping(area->file->f_mapping) &&
 	    !file_inode(area->file)->i_nlink)
@@ -116,19 +117,19 @@ int ckpt_area_kind(struct ckpt_ctx *ctx, const struct mm_struct *mm,
 	return CKPT_VMA_SHARED_FILE;
 }
 
-/* Someone outside who works in the same address space, or NULL. */
-static struct task_struct *other_user(struct task_struct *t)
+/* Whether someone outside works in the task's address space. */
+static bool other_user(struct task_struct *t, const struct mm_struct *mm)
 {
-	struct task_struct *p, *found = NULL;
+	struct task_struct *p;
+	bool found = false;
 
 	rcu_read_lock();
 	for_each_process(p) {
 		if (p->signal == t->signal || (p->flags & PF_KTHREAD))
 			continue;
-		if (READ_ONCE(p->mm) == t->mm) {
-			found = p;
+		found = READ_ONCE(p->mm) == mm;
+		if (found)
 			break;
-		}
 	}
 	rcu_read_unlock();
 	return found;
@@ -167,7 +168,7 @@ int ckpt_mm_check(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	if (mm->def_flags & ~(VM_LOCKED | VM_LOCKONFAULT | VM_NOHUGEPAGE))
 		return ckpt_refuse(ctx, "memory", "default area flags %#lx",
 				   mm->def_flags);
-	if (other_user(ctx->task))
+	if (other_user(ctx->task, mm))
 		return ckpt_refuse(ctx, "memory", "%s",
 				   "sharing it with another process (CLONE_VM)");
 	return 0;

@@ -24,12 +24,20 @@ static bool frozen_v2(struct task_struct *t)
 	return t->frozen && (READ_ONCE(t->jobctl) & JOBCTL_TRAP_FREEZE);
 }
 
-/* It says that it is frozen just before it leaves its CPU. */
-static void wait_off_cpu(struct task_struct *t)
+/*
+ * It says that it is frozen just before it leaves its CPU.  False: it has been
+ * thawed and may never leave it.
+ */
+static bool wait_off_cpu(struct task_struct *t)
 {
 	/* pairs with the release in finish_task(): its registers are saved */
-	while (smp_load_acquire(&t->on_cpu))
+	while (smp_load_acquire(&t->on_cpu)) {
+		if (!frozen_v2(t))
+			return false;
 		cpu_relax();
+		cond_resched();
+	}
+	return true;
 }
 
 /**
@@ -56,7 +64,8 @@ int ckpt_tree_check_frozen(struct ckpt_ctx *ctx)
 		return ckpt_fail(ctx, -EBUSY, "task",
 				 "it is not frozen: use checkpoint(1), or write 1 to cgroup.freeze of its cgroup");
 	}
-	wait_off_cpu(t);
+	if (!wait_off_cpu(t))
+		return ckpt_fail(ctx, -EBUSY, "task", "someone thawed it");
 	ctx->nvcsw = t->nvcsw;
 	ctx->nivcsw = t->nivcsw;
 	ctx->frozen_regs = kmemdup(task_pt_regs(t), sizeof(struct pt_regs),
@@ -81,8 +90,7 @@ int ckpt_tree_still_frozen(struct ckpt_ctx *ctx)
 	if ((t->flags & PF_EXITING) || !t->mm)
 		return ckpt_fail(ctx, -ESRCH, "task",
 				 "it was killed during the checkpoint");
-	if (frozen_v2(t)) {
-		wait_off_cpu(t);
+	if (frozen_v2(t) && wait_off_cpu(t)) {
 		if (t->nvcsw == ctx->nvcsw && t->nivcsw == ctx->nivcsw)
 			return 0;
 		if (!memcmp(ctx->frozen_regs, task_pt_regs(t),
@@ -97,22 +105,16 @@ int ckpt_tree_still_frozen(struct ckpt_ctx *ctx)
 static int check_alone(struct ckpt_ctx *ctx)
 {
 	struct task_struct *t = ctx->task;
-	unsigned int children = 0;
-	struct task_struct *p;
 
 	if (get_nr_threads(t) > 1)
 		return ckpt_refuse(ctx, "task", "a process of %d threads",
 				   get_nr_threads(t));
 	if (ctx->self)
 		return 0;
-	rcu_read_lock();
-	list_for_each_entry_rcu(p, &t->children, sibling)
-		children++;
-	rcu_read_unlock();
-	if (children)
-		return ckpt_refuse(ctx, "task",
-				   "a tree of processes (it has %u children)",
-				   children);
+	/* no walk: children that exit take themselves off it, not by RCU */
+	if (!list_empty_careful(&t->children))
+		return ckpt_refuse(ctx, "task", "%s",
+				   "a tree of processes (it has children)");
 	return 0;
 }
 
@@ -133,7 +135,7 @@ static void grab(void **objs, enum ckpt_obj_type type, void *ptr)
  * Even a frozen task can be killed, and let go of all this at any moment: take
  * references first, under the locks that its exit takes too.
  */
-static void task_objs_get(struct task_struct *t, void **objs)
+static void grab_all(struct task_struct *t, void **objs)
 {
 	struct sighand_struct *sighand;
 	unsigned long flags;
@@ -151,6 +153,32 @@ static void task_objs_get(struct task_struct *t, void **objs)
 		spin_unlock_irqrestore(&sighand->siglock, flags);
 	}
 	grab(objs, CKPT_OBJ_SIGNAL, t->signal);
+}
+
+/*
+ * The task may have executed a set-user-ID program since the caller's right to
+ * see it was checked: check it once more, with execve() locked out.  One that
+ * comes later leaves these objects alone, and the change of registers shows it
+ * before anything is written.
+ */
+static int task_objs_get(struct ckpt_ctx *ctx, struct task_struct *t,
+			 void **objs)
+{
+	bool may;
+
+	if (ctx->self) {
+		grab_all(t, objs);
+		return 0;
+	}
+	if (down_read_killable(&t->signal->exec_update_lock))
+		return ckpt_fail(ctx, -EINTR, "task", "interrupted");
+	may = K(ptrace_may_access)(t, PTRACE_MODE_ATTACH_FSCREDS);
+	if (may)
+		grab_all(t, objs);
+	up_read(&t->signal->exec_update_lock);
+	return may ? 0 :
+		     ckpt_fail(ctx, -EPERM, "task",
+			       "it is not yours to checkpoint any more");
 }
 
 static void task_objs_put(void **objs)
@@ -181,7 +209,9 @@ static int collect_task(struct ckpt_ctx *ctx)
 {
 	int err;
 
-	task_objs_get(ctx->task, ctx->objs);
+	err = task_objs_get(ctx, ctx->task, ctx->objs);
+	if (err)
+		return err;
 	err = collect_objects(ctx, ctx->objs);
 	task_objs_put(ctx->objs);
 	return err;
@@ -238,7 +268,8 @@ static void save_ids(struct ckpt_hdr_tree_task *h, struct task_struct *t)
 	rcu_read_lock();
 	h->pid = task_pid_vnr(t);
 	h->tgid = task_tgid_vnr(t);
-	h->ppid = task_tgid_vnr(rcu_dereference(t->real_parent));
+	if (pid_alive(t)) /* else its parent may be gone */
+		h->ppid = task_tgid_vnr(rcu_dereference(t->real_parent));
 	h->pgid = task_pgrp_vnr(t);
 	h->sid = task_session_vnr(t);
 	pgid = task_pgrp(t);
