@@ -97,12 +97,15 @@ static int walk_pte(pte_t *pte, unsigned long addr, unsigned long next,
 		return 1;
 	}
 	run->next = next;
-	if (pte_none(entry) || pte_special(entry))
+	if (pte_none(entry))
 		return 0;
 	if (!pte_present(entry)) {
 		run_add(run, addr, NULL, false);
 		return 0;
 	}
+	/* Only now: in a swap entry the bit is one of the offset's. */
+	if (pte_special(entry))
+		return 0;
 	page = pte_page(entry);
 	if (PageAnon(page)) {
 		get_page(page);
