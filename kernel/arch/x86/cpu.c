@@ -65,6 +65,9 @@ static int collect_thread(struct ckpt_ctx *ctx, struct task_struct *t)
 	struct thread_struct *thread = &t->thread;
 	int i;
 
+	if (!cpu_feature_enabled(X86_FEATURE_XSAVE))
+		return ckpt_refuse(ctx, "task", "%s",
+				   "a processor without XSAVE");
 	if (t->thread.io_bitmap || t->thread.iopl_emul)
 		return ckpt_refuse(ctx, "task", "%s", "access to I/O ports");
 	for (i = 0; i < HBP_NUM; i++)
@@ -390,6 +393,12 @@ int ckpt_cpu_check(struct ckpt_ctx *ctx, const struct ckpt_task_image *img)
 {
 	int err = check_regs(ctx, &img->cpu);
 
+	if (!err && !cpu_feature_enabled(X86_FEATURE_XSAVE))
+		err = ckpt_refuse(ctx, "registers", "%s",
+				  "a processor without XSAVE");
+	if (!err && ckpt_shadow_stack(current))
+		err = ckpt_fail(ctx, -EBUSY, "caller",
+				"it has a shadow stack, which the program had not");
 	return err ?: check_xstate(ctx, img->xstate);
 }
 
@@ -429,6 +438,7 @@ static int xstate_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_xstate *h)
 {
 	struct fpu *fpu = &current->thread.fpu;
 	u8 *buf = xstate_join(h, fpu->fpstate->user_size);
+	u32 pkru = 0;
 	int err;
 
 	if (!buf)
@@ -438,9 +448,10 @@ static int xstate_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_xstate *h)
 	fpu->last_cpu = -1;
 	fpregs_unlock();
 	err = K(copy_uabi_from_kernel_to_xstate)(fpu->fpstate, buf,
-						 &current->thread.pkru);
+						 &pkru);
+	/* thread.pkru is only written when the task leaves its CPU */
 	if (!err && cpu_feature_enabled(X86_FEATURE_OSPKE))
-		wrpkru(current->thread.pkru);
+		wrpkru(pkru);
 	kvfree(buf);
 	if (err)
 		return ckpt_fail(ctx, err, "registers",
