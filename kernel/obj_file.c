@@ -445,7 +445,9 @@ static void staged_set_flags(struct ckpt_staged_file *sf)
 
 /*
  * The owner was the task itself or its group, else the checkpoint would have
- * been refused; its number may differ now.
+ * been refused; its number may differ now.  SIGIO is sent with the rights of
+ * who set the owner: that is the task of the image, not the caller, who may
+ * have more.
  */
 static int staged_set_owner(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
 			    const char *who)
@@ -456,7 +458,15 @@ static int staged_set_owner(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
 		[F_OWNER_PGRP] = PIDTYPE_PGID,
 	};
 	struct ckpt_fown fown = { .signum = sf->rec.owner_sig };
+	const struct cred *cred, *old;
 	int err;
+
+	if (sf->rec.owner_type < 0 && !fown.signum)
+		return 0;
+	cred = ckpt_obj_fetch(ctx, ctx->restart->tree_task.cred_objref,
+			      CKPT_OBJ_CRED);
+	if (IS_ERR(cred))
+		return PTR_ERR(cred);
 
 	if (sf->rec.owner_type >= (int)ARRAY_SIZE(types))
 		return ckpt_fail(ctx, -EINVAL, who, "bad owner type %d",
@@ -465,9 +475,9 @@ static int staged_set_owner(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
 		fown.type = types[sf->rec.owner_type];
 		fown.pid = get_task_pid(current, fown.type);
 	}
-	if (!fown.pid && !fown.signum)
-		return 0;
+	old = override_creds(cred);
 	err = ckpt_fown_set(sf->file, &fown);
+	revert_creds(old);
 	put_pid(fown.pid);
 	if (err)
 		return ckpt_fail(ctx, err, who, "its owner cannot be set");
