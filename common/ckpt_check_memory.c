@@ -28,6 +28,8 @@ static const char *mm_addresses(const struct ckpt_hdr_mm *r)
 	if (r->start_stack > CKPT_ADDR_END || r->mmap_base > CKPT_ADDR_END ||
 	    r->mmap_legacy_base > CKPT_ADDR_END)
 		return "mm: address beyond user space";
+	if ((r->mmap_base | r->mmap_legacy_base) & CKPT_PAGE_MASK)
+		return "mm: base of mappings not page aligned";
 	if (r->vdso & CKPT_PAGE_MASK || r->vdso >= CKPT_ADDR_END)
 		return "mm: bad address of the vdso";
 	return NULL;
