@@ -156,13 +156,18 @@ static bool owner_is_parent(struct ckpt_session *session)
 
 static int join(struct ckpt_session *session)
 {
+	int pdeath_signal = current->pdeath_signal;
+
 	/* the coordinator's death must not leave us here */
 	current->pdeath_signal = SIGKILL;
-	if (!owner_is_parent(session))
+	if (!owner_is_parent(session)) {
+		current->pdeath_signal = pdeath_signal;
 		return -ESRCH;
+	}
 	mutex_lock(&session->lock);
 	if (session->joined) {
 		mutex_unlock(&session->lock);
+		current->pdeath_signal = pdeath_signal;
 		return -EBUSY;
 	}
 	session->joined = get_task_struct(current);
