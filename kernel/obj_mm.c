@@ -109,6 +109,7 @@ static struct ckpt_mm_copy *mm_copy(struct mm_struct *mm)
 	unsigned int max = READ_ONCE(mm->map_count);
 	struct vm_area_struct *vma;
 	struct ckpt_mm_copy *copy;
+	bool more = false;
 
 	copy = kvzalloc(struct_size(copy, area, max), GFP_KERNEL_ACCOUNT);
 	if (!copy)
@@ -119,13 +120,17 @@ static struct ckpt_mm_copy *mm_copy(struct mm_struct *mm)
 		VMA_ITERATOR(vmi, mm, 0);
 
 		for_each_vma(vmi, vma) {
-			if (copy->nr == max)
+			more = copy->nr == max;
+			if (more)
 				break;
 			area_copy(&copy->area[copy->nr++], vma);
 		}
 	}
 	mmap_read_unlock(mm);
-	return copy;
+	if (!more)
+		return copy;
+	ckpt_mm_copy_free(copy);
+	return NULL;
 }
 
 /* The vdso must stand as one piece, the data in front of the text. */
@@ -160,7 +165,7 @@ static int mm_collect(struct ckpt_ctx *ctx, void *ptr)
 	copy = mm_copy(mm);
 	if (!copy)
 		return ckpt_fail(ctx, -ENOMEM, "memory",
-				 "out of memory for the list of areas");
+				 "out of memory for the list of areas, or they change");
 	ctx->mm_copy = copy;
 	for (i = 0; i < copy->nr; i++) {
 		struct ckpt_mm_area *area = &copy->area[i];
@@ -505,6 +510,7 @@ static int exe_restore(struct ckpt_ctx *ctx, struct mm_struct *mm, int objref)
 		return err;
 	if (!S_ISREG(file_inode(exe)->i_mode) ||
 	    (exe->f_path.mnt->mnt_flags & MNT_NOEXEC) ||
+	    (exe->f_path.mnt->mnt_sb->s_iflags & SB_I_NOEXEC) ||
 	    ckpt_path_permission(&exe->f_path, MAY_EXEC))
 		return ckpt_fail(ctx, -EACCES, "executable",
 				 "you may not execute the program's file");
@@ -559,7 +565,7 @@ static struct mm_struct *mm_begin(struct ckpt_ctx *ctx)
 	if (!mm)
 		return NULL;
 	mm->def_flags = 0;
-	mm->flags &= ~MMF_DISABLE_THP_MASK;
+	mm->flags &= ~CKPT_MMF_NOT_KEPT;
 	mm->task_size = TASK_SIZE;
 	task_lock(current->group_leader);
 	stack = current->signal->rlim[RLIMIT_STACK];
@@ -605,6 +611,26 @@ static int mm_fill(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	return mm_fields_restore(ctx, mm, h);
 }
 
+/* What the caller could not give itself by mlockall() and prctl(). */
+static int mm_flags_check(struct ckpt_ctx *ctx, u32 flags)
+{
+	u32 dumpable = flags & CKPT_MM_DUMPABLE_MASK;
+
+	if ((flags & CKPT_MM_LOCK_FUTURE) && !can_do_mlock())
+		return ckpt_fail(ctx, -EPERM, "memory",
+				 "mlockall(MCL_FUTURE) needs RLIMIT_MEMLOCK or CAP_IPC_LOCK");
+	if (flags & CKPT_MM_MDWE)
+		return ckpt_refuse(ctx, "memory", "%s",
+				   "memory-deny-write-execute (PR_SET_MDWE)");
+	/* prctl() does not take it: it makes core dumps that root writes */
+	if (dumpable == SUID_DUMP_ROOT &&
+	    get_dumpable(current->mm) != SUID_DUMP_ROOT &&
+	    !capable(CAP_SYS_ADMIN))
+		return ckpt_fail(ctx, -EPERM, "memory",
+				 "core dumps for root alone (dumpable 2) need CAP_SYS_ADMIN");
+	return 0;
+}
+
 static int mm_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 {
 	struct staged_mm *staged;
@@ -614,10 +640,9 @@ static int mm_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 	if (ctx->restart->old_mm)
 		return ckpt_fail(ctx, -EINVAL, "memory",
 				 "a second address space");
-	if ((((const struct ckpt_hdr_mm *)rec)->flags & CKPT_MM_LOCK_FUTURE) &&
-	    !can_do_mlock())
-		return ckpt_fail(ctx, -EPERM, "memory",
-				 "mlockall(MCL_FUTURE) needs RLIMIT_MEMLOCK or CAP_IPC_LOCK");
+	err = mm_flags_check(ctx, ((const struct ckpt_hdr_mm *)rec)->flags);
+	if (err)
+		return err;
 	h = kmemdup(rec, rec->len, GFP_KERNEL);
 	staged = kzalloc(sizeof(*staged), GFP_KERNEL);
 	if (!h || !staged) {
@@ -653,6 +678,10 @@ out:
  * The point of no return.  What user space knows of the task by address (robust
  * list, the tid to clear, rseq) lay in the old one and is forgotten.
  *
+ * No lock is held meanwhile, as in execve(): to write to the old memory can
+ * take as long as its owner (FUSE, userfaultfd) likes.  exec_update_lock has
+ * nothing to protect: the credentials do not change with the address space.
+ *
  * Return: 0, or -EINTR that has been reported; then nothing has changed.
  */
 int ckpt_mm_commit(struct ckpt_ctx *ctx, void *staged)
@@ -662,7 +691,7 @@ int ckpt_mm_commit(struct ckpt_ctx *ctx, void *staged)
 
 	if (!old || mm != ((struct staged_mm *)staged)->mm)
 		return ckpt_fail(ctx, -EINVAL, "memory", "no address space");
-	if (down_write_killable(&t->signal->exec_update_lock))
+	if (fatal_signal_pending(t))
 		return ckpt_fail(ctx, -EINTR, "memory", "interrupted");
 	/* the old memory's last rites happen in the old memory */
 	ckpt_mm_switch(mm, old, false);
@@ -671,7 +700,6 @@ int ckpt_mm_commit(struct ckpt_ctx *ctx, void *staged)
 	t->rseq_sig = 0;
 	t->rseq_event_mask = 0;
 	ckpt_mm_switch(old, mm, false);
-	up_write(&t->signal->exec_update_lock);
 	ctx->restart->old_mm = NULL;
 	setmax_mm_hiwater_rss(&t->signal->maxrss, old);
 	K(mm_update_next_owner)(old);

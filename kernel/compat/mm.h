@@ -131,6 +131,14 @@ static inline void ckpt_mm_switch(struct mm_struct *old, struct mm_struct *mm,
 #endif
 }
 
+/* Flags that a new address space inherits, and that the image had refused. */
+#ifdef MMF_VM_MERGE_ANY_MASK
+/* 6.4: new */
+#define CKPT_MMF_NOT_KEPT (MMF_DISABLE_THP_MASK | MMF_VM_MERGE_ANY_MASK)
+#else
+#define CKPT_MMF_NOT_KEPT MMF_DISABLE_THP_MASK
+#endif
+
 /* Flags of areas and of address spaces that only newer kernels have. */
 #ifndef VM_DROPPABLE
 #define VM_DROPPABLE 0
