@@ -223,6 +223,7 @@ struct ckpt_inherited {
  * @header: copy of the image's HEADER
  * @arch: copy of its HEADER_ARCH
  * @tree_task: copy of its TREE_TASK, without pids[]
+ * @nr_recs: objects read so far, by type of record
  * @nr_inherited: entries of @inherited
  * @inherited: descriptors that the caller gives
  * @committing: the point of no return has been passed
@@ -235,6 +236,7 @@ struct ckpt_restart {
 	struct ckpt_hdr_header header;
 	struct ckpt_hdr_header_arch arch;
 	struct ckpt_hdr_tree_task tree_task;
+	u32 nr_recs[CKPT_HDR_MAX];
 	int nr_inherited;
 	struct ckpt_inherited *inherited;
 	bool committing;

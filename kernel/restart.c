@@ -11,6 +11,7 @@
 #include <linux/compat.h>
 #include <linux/futex.h>
 #include <linux/mman.h>
+#include <linux/ptrace.h>
 #include <linux/sched/signal.h>
 #include <linux/seccomp.h>
 #include <linux/slab.h>
@@ -18,6 +19,8 @@
 #include "ckpt.h"
 #include "ksym.h"
 #include "sighand.h"
+
+#define MAPPED_FILES_MAX 65536U /* besides those with descriptors */
 
 /**
  * ckpt_syscall() - run a system call's own code with the caller's rights
@@ -168,14 +171,58 @@ static int check_caller(struct ckpt_ctx *ctx)
 				 "it is under seccomp, which a restart would step around");
 	if (current->ptrace)
 		return ckpt_fail(ctx, -EBUSY, "caller", "it is being traced");
+	if (test_task_syscall_work(current, SYSCALL_USER_DISPATCH))
+		return ckpt_fail(ctx, -EBUSY, "caller",
+				 "it uses syscall user dispatch");
+#ifdef CONFIG_IO_URING
+	/* its requests would complete into another program's memory */
+	if (current->io_uring)
+		return ckpt_fail(ctx, -EBUSY, "caller", "it uses io_uring");
+#endif
 	if (in_compat_syscall() || test_thread_flag(TIF_ADDR32))
 		return ckpt_fail(ctx, -EINVAL, "caller",
 				 "a 32-bit program cannot become a 64-bit one");
 	return 0;
 }
 
+/*
+ * How many objects of a type one task can have a use for: memory for more is
+ * not to be had, however long the image.
+ */
+static u32 objs_max(s32 type)
+{
+	u32 fds = CKPT_FDS_MAX;
+
+	if (!capable(CAP_SYS_RESOURCE))
+		fds = min_t(unsigned long, fds, rlimit_max(RLIMIT_NOFILE));
+	switch (type) {
+	case CKPT_HDR_PIPE:
+		return fds;
+	case CKPT_HDR_FILE:
+		return fds + MAPPED_FILES_MAX;
+	default:
+		return 1;
+	}
+}
+
+static int count_record(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
+{
+	u32 *nr = &ctx->restart->nr_recs[rec->type];
+
+	if (*nr >= objs_max(rec->type))
+		return ckpt_fail(ctx, -E2BIG, "image",
+				 "more than %u %s records for one task", *nr,
+				 ckpt_rec_name(rec->type));
+	++*nr;
+	return 0;
+}
+
 static int restore_record(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 {
+	int err = count_record(ctx, rec);
+
+	if (err)
+		return err;
 	switch (rec->type) {
 #define CKPT_X(NAME, res)     \
 	case CKPT_HDR_##NAME: \
