@@ -591,6 +591,8 @@ void ckpt_mm_rollback(struct ckpt_ctx *ctx)
 		return;
 	ckpt_mm_switch(mm, old, false);
 	ctx->restart->old_mm = NULL;
+	/* the operation keeps it for a while, maybe for longer than we live */
+	K(mm_update_next_owner)(mm);
 	mmput(mm);
 }
 
