@@ -1,137 +1,174 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A checkpoint of another process, from its freezing to its thaw. */
+#include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "lib.h"
 
-struct operation {
+#define DIE_MS 10000 /* a killed process is gone by then */
+
+struct checkpoint_run {
 	const struct ckpt_checkpoint_opts *opts;
+	int dev;
+	int pidfd;
 	struct ckpt_output out;
 	struct ckpt_log log;
 	struct ckpt_freeze *fz;
-	int dev;
-	int pidfd;
-	int id;
+	struct ckpt_ioc_checkpoint arg;
 };
 
-/* What the kernel has said is better than what its errno says. */
-static int say_why(struct operation *op, int err)
+static int open_pidfd(struct checkpoint_run *run)
 {
-	char line[1024];
+	pid_t pid = run->opts->pid;
 
-	if (ckpt_log_error(&op->log, line, sizeof(line)))
-		return ckpt_set_error(err, "%s", line);
-	return err;
-}
-
-static int write_image(struct operation *op)
-{
-	struct ckpt_ioc_checkpoint arg = {
-		.pid = op->opts->pid,
-		.fd = op->out.fd,
-		.logfd = op->log.fd,
-		.flags = (op->opts->container ? 0 : CHECKPOINT_SUBTREE) |
-			 (op->opts->out ? CHECKPOINT_SYNC_FILES : 0),
-	};
-	int id = ckpt_ioctl_checkpoint(op->dev, &arg);
-
-	if (id < 0)
-		return say_why(op, id);
-	op->id = id;
-	if (op->opts->verbose)
-		fprintf(op->opts->verbose,
-			"checkpoint %d: %llu bytes, %llu pages stored, %llu pages of zeros\n",
-			id, (unsigned long long)arg.bytes,
-			(unsigned long long)arg.pages,
-			(unsigned long long)arg.zero_pages);
-	return 0;
-}
-
-/* The program stays frozen, or is killed, or goes on. */
-static int let_go(struct operation *op)
-{
-	char path[4352];
-	int err;
-
-	if (op->opts->kill) {
-		err = ckpt_pidfd_kill(op->pidfd, SIGKILL);
-		if (err && err != -ESRCH)
-			return ckpt_set_error(err, "pid %d: cannot kill it: %s",
-					      op->opts->pid, strerror(-err));
-	}
-	if (!op->opts->frozen)
+	run->pidfd = ckpt_pidfd_open(pid);
+	if (run->pidfd >= 0)
 		return 0;
-	err = ckpt_freeze_keep(op->fz, path, sizeof(path));
-	op->fz = NULL;
-	if (!err && op->opts->verbose)
-		fprintf(op->opts->verbose, "frozen; echo 0 > %s thaws it\n",
-			path);
+	if (run->pidfd == -ESRCH)
+		return ckpt_set_error(-ESRCH, "pid %d: no such process", pid);
+	return ckpt_set_error(run->pidfd, "pid %d: %s", pid,
+			      strerror(-run->pidfd));
+}
+
+static int checkpoint_prepare(struct checkpoint_run *run)
+{
+	const struct ckpt_checkpoint_opts *opts = run->opts;
+	int err;
+
+	err = ckpt_process_check(opts->pid);
+	if (!err)
+		err = open_pidfd(run);
+	if (!err)
+		err = ckpt_output_open(&run->out, opts->out, opts->out_fd);
+	if (!err)
+		err = ckpt_log_open(&run->log, opts->log);
+	if (err)
+		return err;
+	run->dev = ckpt_open();
+	return run->dev < 0 ? run->dev : 0;
+}
+
+/* The image, written while the process is frozen. */
+static int checkpoint_write(struct checkpoint_run *run)
+{
+	const struct ckpt_checkpoint_opts *opts = run->opts;
+	char line[CKPT_ERR_MAX];
+	int ret;
+
+	run->arg = (struct ckpt_ioc_checkpoint){
+		.pid = opts->pid,
+		.fd = run->out.fd,
+		.logfd = run->log.fd,
+		.flags = (opts->container ? 0 : CHECKPOINT_SUBTREE) |
+			 (opts->out ? CHECKPOINT_SYNC_FILES : 0),
+	};
+	ret = ckpt_ioctl_checkpoint(run->dev, &run->arg);
+	if (ckpt_stop_requested())
+		return ckpt_set_error(-EINTR, "interrupted");
+	if (ret < 0 && ckpt_log_error(&run->log, line, sizeof(line)))
+		return ckpt_set_error(ret, "%s", line);
+	return ret;
+}
+
+static int checkpoint_kill(struct checkpoint_run *run)
+{
+	int err = ckpt_pidfd_kill(run->pidfd, SIGKILL);
+
+	if (err && err != -ESRCH)
+		return ckpt_set_error(err, "pid %d: cannot kill it: %s",
+				      run->opts->pid, strerror(-err));
+	ckpt_pidfd_wait(run->pidfd, DIE_MS); /* SIGKILL goes through ice */
+	return 0;
+}
+
+static int checkpoint_leave(struct checkpoint_run *run)
+{
+	struct ckpt_freeze *fz = run->fz;
+	char path[PATH_MAX + 32];
+	int err;
+
+	run->fz = NULL;
+	if (!run->opts->frozen)
+		return ckpt_thaw(fz);
+	err = ckpt_freeze_keep(fz, path, sizeof(path));
+	if (!err && run->opts->notes)
+		fprintf(run->opts->notes,
+			"pid %d is frozen; to thaw it: echo 0 > %s\n",
+			run->opts->pid, path);
 	return err;
 }
 
-static int run(struct operation *op)
+/*
+ * The process may run on while the image is synced; it may only be killed once
+ * that has succeeded.
+ */
+static int checkpoint_finish(struct checkpoint_run *run)
 {
-	const struct ckpt_checkpoint_opts *opts = op->opts;
 	int err;
 
-	op->pidfd = ckpt_pidfd_open(opts->pid);
-	if (op->pidfd < 0)
-		return ckpt_set_error(op->pidfd, "pid %d: no such process",
-				      opts->pid);
-	err = ckpt_freeze(op->dev, opts->pid,
-			  opts->frozen ? CKPT_FREEZE_KEEP : 0, &op->fz);
-	if (!err)
-		err = write_image(op);
-	if (err)
-		return err;
-	if (!opts->kill && !opts->frozen) {
-		ckpt_thaw(op->fz);
-		op->fz = NULL;
+	if (run->opts->kill) {
+		err = ckpt_output_commit(&run->out, true);
+		if (!err)
+			err = checkpoint_kill(run);
+		return err ? err : checkpoint_leave(run);
 	}
-	err = ckpt_output_commit(&op->out, opts->out != NULL);
-	return err ? err : let_go(op);
+	err = checkpoint_leave(run);
+	return err ? err : ckpt_output_commit(&run->out, run->opts->out);
 }
 
-static int prepare(struct operation *op)
+static int checkpoint_run(struct checkpoint_run *run)
 {
-	int err;
+	const struct ckpt_checkpoint_opts *opts = run->opts;
+	int id, err;
 
-	err = ckpt_process_check(op->opts->pid);
-	if (!err)
-		err = ckpt_output_open(&op->out, op->opts->out,
-				       op->opts->out_fd);
-	if (!err)
-		err = ckpt_log_open(&op->log, op->opts->log);
+	err = checkpoint_prepare(run);
 	if (err)
 		return err;
-	op->dev = ckpt_open();
-	if (op->dev < 0)
-		return op->dev;
 	ckpt_sweep();
-	return 0;
+	err = ckpt_freeze(run->dev, opts->pid,
+			  opts->frozen ? CKPT_FREEZE_KEEP : 0, &run->fz);
+	if (err)
+		return err;
+	/* the number could have gone to another process meanwhile */
+	if (ckpt_pidfd_wait(run->pidfd, 0))
+		return ckpt_set_error(-ESRCH, "pid %d: it has exited",
+				      opts->pid);
+	id = checkpoint_write(run);
+	if (id < 0)
+		return id;
+	err = checkpoint_finish(run);
+	if (err)
+		return err;
+	if (opts->verbose)
+		fprintf(opts->verbose,
+			"checkpoint %d: %llu bytes, %llu pages stored, %llu pages of zeros\n",
+			id, (unsigned long long)run->arg.bytes,
+			(unsigned long long)run->arg.pages,
+			(unsigned long long)run->arg.zero_pages);
+	return id;
 }
 
 int ckpt_checkpoint(const struct ckpt_checkpoint_opts *opts)
 {
-	struct operation op = {
+	struct checkpoint_run run = {
 		.opts = opts,
-		.out.fd = -1,
-		.log.fd = -1,
 		.dev = -1,
 		.pidfd = -1,
+		.out.fd = -1,
+		.log.fd = -1,
 	};
-	int err = prepare(&op);
+	char why[1024];
+	int id;
 
-	if (!err)
-		err = run(&op);
-	ckpt_thaw(op.fz);
-	ckpt_output_abort(&op.out);
-	ckpt_log_close(&op.log);
-	if (op.pidfd >= 0)
-		close(op.pidfd);
-	if (op.dev >= 0)
-		close(op.dev);
-	return err ? err : op.id;
+	id = checkpoint_run(&run);
+	snprintf(why, sizeof(why), "%s", ckpt_error());
+	ckpt_thaw(run.fz);
+	ckpt_output_abort(&run.out);
+	ckpt_log_close(&run.log);
+	if (run.pidfd >= 0)
+		close(run.pidfd);
+	if (run.dev >= 0)
+		close(run.dev);
+	return id < 0 ? ckpt_set_error(id, "%s", why) : id;
 }

@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The reader of images: takes the good ones, and nothing else. */
+#include <errno.h>
+#include "image_build.h"
+#include "tap.h"
+
+/* Whether an image is refused, with a text that has @why in it. */
+static int refused(const struct ib *ib, int err, const char *why)
+{
+	int ret = ib_parse(ib->buf, ib->len);
+
+	if (ret == err && strstr(ckpt_error(), why))
+		return 1;
+	tap_note("expected %d '%s', got %d '%s'", err, why, ret,
+		 ret ? ckpt_error() : "");
+	return 0;
+}
+
+static void test_good(void)
+{
+	struct ib_reader r;
+	struct ib ib;
+	int records;
+
+	ib_good(&ib);
+	r = (struct ib_reader){ .buf = ib.buf, .len = ib.len };
+	tap_ok(!ib_parse_reader(&r, &records) && records == ib.nr,
+	       "takes a good image");
+	r = (struct ib_reader){ .buf = ib.buf, .len = ib.len, .chunk = 1 };
+	tap_ok(!ib_parse_reader(&r, &records) && records == ib.nr,
+	       "takes it byte by byte");
+	r = (struct ib_reader){ .buf = ib.buf, .len = ib.len, .chunk = 4093 };
+	tap_ok(!ib_parse_reader(&r, &records) && records == ib.nr,
+	       "takes it in odd pieces");
+	ib_free(&ib);
+}
+
+/* Every record of the table stands in the good image: all rules are met. */
+static void test_complete(void)
+{
+	int seen[CKPT_HDR_MAX] = { 0 }, missing = 0, i;
+	struct ib ib;
+
+	ib_good(&ib);
+	for (i = 0; i < ib.nr; i++)
+		seen[((struct ckpt_hdr *)ib_at(&ib, i))->type] = 1;
+	seen[CKPT_HDR_ERR] = 1; /* has images of its own */
+#define CKPT_X(name, num, st, tail)                                    \
+	if (!seen[num]) {                                               \
+		tap_note("no %s, %zu, %d", #name, sizeof(struct st), tail); \
+		missing++;                                              \
+	}
+	CKPT_RECORDS(CKPT_X)
+#undef CKPT_X
+	tap_ok(!missing, "the good image has every type of record");
+	ib_free(&ib);
+}
+
+static void test_truncated(void)
+{
+	size_t len, bad = 0;
+	struct ib ib;
+	int ret;
+
+	ib_good(&ib);
+	for (len = 0; len < ib.len; len++) {
+		ret = ib_parse(ib.buf, len);
+		if (ret == -EINVAL &&
+		    (strstr(ckpt_error(), "truncated") || !len))
+			continue;
+		if (!bad++)
+			tap_note("at %zu: %d %s", len, ret, ckpt_error());
+	}
+	tap_ok(!bad, "refuses it truncated at each of %zu bytes", ib.len);
+	tap_ok(ib_parse(ib.buf, 0) == -EINVAL && strstr(ckpt_error(), "empty"),
+	       "says that an empty one is empty");
+	ib_free(&ib);
+}
+
+/* Bits of pages are all alike: there, one of each byte will do. */
+static int bits_to_flip(const struct ib *ib, size_t at)
+{
+	int i;
+
+	for (i = 0; i + 1 < ib->nr && ib->off[i + 1] <= at; i++)
+		;
+	return ((struct ckpt_hdr *)ib_at(ib, i))->type == CKPT_HDR_PGARR ? 1 :
+									   8;
+}
+
+static void test_flipped(void)
+{
+	size_t at, bad = 0, tried = 0;
+	struct ib ib;
+	int bit;
+
+	ib_good(&ib);
+	for (at = 0; at < ib.len; at++) {
+		for (bit = bits_to_flip(&ib, at); bit--; tried++) {
+			ib.buf[at] ^= 1 << bit;
+			if (!ib_parse(ib.buf, ib.len) && !bad++)
+				tap_note("byte %zu bit %d: taken", at, bit);
+			ib.buf[at] ^= 1 << bit;
+		}
+	}
+	tap_ok(!bad, "refuses it with any of %zu bits flipped", tried);
+	tap_ok(!ib_parse(ib.buf, ib.len), "takes it with all flipped back");
+	ib_free(&ib);
+}
+
+static void test_header(void)
+{
+	struct ckpt_hdr_header *h;
+	struct ib ib;
+
+	ib_good(&ib);
+	h = ib_at(&ib, 0);
+	h->magic ^= 1;
+	ib_seal(&ib);
+	tap_ok(refused(&ib, -EINVAL, "not a checkpoint image"),
+	       "refuses a wrong magic");
+	h->magic ^= 1;
+	h->rev++;
+	tap_ok(refused(&ib, -EINVAL, "newer than"),
+	       "refuses a newer revision, whatever its checksum");
+	h->h.len += 8;
+	tap_ok(refused(&ib, -EINVAL, "newer than"), "and whatever its length");
+	h->h.len -= 8;
+	h->rev = CKPT_REVISION - 1;
+	ib_seal(&ib);
+	tap_ok(refused(&ib, -EINVAL, "revision not known"),
+	       "refuses revision 0");
+	h->rev = CKPT_REVISION;
+	h->arch = 183;
+	ib_seal(&ib);
+	tap_ok(refused(&ib, -EINVAL, "another architecture"),
+	       "refuses another architecture");
+	ib_free(&ib);
+}
+
+static void test_nonsense(void)
+{
+	size_t len = 1 << 20;
+	char *buf = calloc(1, len);
+
+	tap_ok(ib_parse(buf, len) == -EINVAL &&
+		       strstr(ckpt_error(), "not a checkpoint image"),
+	       "refuses zeros");
+	memset(buf, 0xff, len);
+	tap_ok(ib_parse(buf, len) == -EINVAL, "refuses ones");
+	strcpy(buf, "#!/bin/sh\n");
+	tap_ok(ib_parse(buf, len) == -EINVAL &&
+		       strstr(ckpt_error(), "not a checkpoint image"),
+	       "refuses a script");
+	free(buf);
+}
+
+static void test_lengths(void)
+{
+	static const __s32 lens[] = { 0, 8, -8, 15, 0x7ffffff8, -0x7fffffff,
+				      1 << 20 };
+	struct ckpt_hdr *h;
+	size_t i, n, bad = 0;
+	struct ib ib;
+	__s32 old;
+
+	ib_good(&ib);
+	for (n = 0; n < (size_t)ib.nr; n++) {
+		h = ib_at(&ib, n);
+		old = h->len;
+		for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+			h->len = lens[i];
+			if (ib_parse(ib.buf, ib.len) >= 0 && !bad++)
+				tap_note("record %zu, length %d", n, lens[i]);
+		}
+		h->len = old;
+	}
+	tap_ok(!bad, "refuses absurd lengths of every record");
+	ib_free(&ib);
+}
+
+/* With right checksums: only the order is wrong. */
+static void test_order(void)
+{
+	int n, bad = 0, same = 0;
+	struct ckpt_hdr *a, *b;
+	struct ib ib;
+
+	ib_good(&ib);
+	for (n = 0; n + 1 < ib.nr; n++) {
+		a = ib_at(&ib, n);
+		b = ib_at(&ib, n + 1);
+		if (a->type == b->type && a->type != CKPT_HDR_FD &&
+		    a->type != CKPT_HDR_PGARR) {
+			same++; /* no order among these */
+			continue;
+		}
+		/* objects that do not need each other, the grammar lets pass */
+		if ((a->type == CKPT_HDR_CRED && b->type == CKPT_HDR_FILE) ||
+		    (a->type == CKPT_HDR_FS && b->type == CKPT_HDR_SIGHAND))
+			continue;
+		ib_swap(&ib, n);
+		ib_seal(&ib);
+		if (ib_parse(ib.buf, ib.len) != -EINVAL && !bad++)
+			tap_note("records %d and %d", n, n + 1);
+		ib_free(&ib);
+		ib_good(&ib);
+	}
+	tap_ok(!bad && same < 20, "refuses adjacent records in wrong order");
+	ib_free(&ib);
+}
+
+static void test_missing(void)
+{
+	int n, bad = 0, lost_objects = 0, type;
+	struct ib ib;
+
+	ib_good(&ib);
+	for (n = 0; n < ib.nr; n++) {
+		type = ((struct ckpt_hdr *)ib_at(&ib, n))->type;
+		ib_remove(&ib, n);
+		if (ib_parse(ib.buf, ib.len) >= 0 && !bad++)
+			tap_note("record %d", n);
+		ib_seal(&ib);
+		if (ib_parse(ib.buf, ib.len) >= 0) {
+			/* a whole object, or a run of pages of zeros */
+			if (type != CKPT_HDR_CRED && type != CKPT_HDR_FILE &&
+			    type != CKPT_HDR_FS && type != CKPT_HDR_SIGHAND &&
+			    type != CKPT_HDR_PGARR && !bad++)
+				tap_note("record %d, sealed", n);
+			lost_objects++;
+		}
+		ib_free(&ib);
+		ib_good(&ib);
+	}
+	tap_ok(!bad && lost_objects < 15, "refuses it with any record missing");
+	ib_free(&ib);
+}
+
+/* The digest holds against records exchanged with their checksums. */
+static void test_digest(void)
+{
+	struct ib ib;
+	int n;
+
+	ib_good(&ib);
+	n = ib_index(&ib, CKPT_HDR_CRED, 0);
+	ib_swap(&ib, n);
+	tap_ok(refused(&ib, -EBADMSG, "missing or moved"),
+	       "refuses records that were moved");
+	ib_free(&ib);
+
+	ib_good(&ib);
+	ib_remove(&ib, ib_index(&ib, CKPT_HDR_CRED, 0));
+	tap_ok(refused(&ib, -EINVAL, "wrong number of records"),
+	       "refuses an image that lacks a record");
+	ib_free(&ib);
+}
+
+struct endless {
+	struct ib ib;
+	size_t pos, from; /* repeat what stands at from..end */
+	unsigned long long given;
+};
+
+static ssize_t endless_read(void *arg, void *buf, size_t len)
+{
+	struct endless *e = arg;
+
+	if (e->pos == e->ib.len)
+		e->pos = e->from;
+	if (len > e->ib.len - e->pos)
+		len = e->ib.len - e->pos;
+	memcpy(buf, e->ib.buf + e->pos, len);
+	e->pos += len;
+	e->given += len;
+	return len;
+}
+
+/* A good beginning, and its last record for ever. */
+static int endless_refused(int records, unsigned long long limit)
+{
+	struct endless e = { 0 };
+	const struct ckpt_hdr *rec;
+	struct ckpt_image *img;
+	int ret;
+
+	ib_good(&e.ib);
+	e.ib.len = e.ib.off[records];
+	e.from = e.ib.off[records - 1];
+	img = ckpt_image_open_fn(endless_read, &e);
+	while ((ret = ckpt_image_next(img, &rec)) > 0 && e.given < limit)
+		;
+	ckpt_image_close(img);
+	ib_free(&e.ib);
+	return ret < 0;
+}
+
+static void test_endless(void)
+{
+	int n, type, bad = 0, bounded = 1;
+	struct ib ib;
+
+	ib_good(&ib);
+	for (n = 1; n < ib.nr; n++) {
+		type = ((struct ckpt_hdr *)ib_at(&ib, n - 1))->type;
+		if (type == CKPT_HDR_FS) /* objects end by their number only */
+			bounded = endless_refused(n, 1ULL << 30);
+		else if (type != CKPT_HDR_CRED && type != CKPT_HDR_FILE &&
+			 type != CKPT_HDR_SIGHAND &&
+			 !endless_refused(n, 1 << 20) && !bad++)
+			tap_note("record %d", n - 1);
+	}
+	tap_ok(!bad, "refuses an endless stream of each record");
+	tap_ok(bounded, "refuses an endless stream of objects");
+	ib_free(&ib);
+}
+
+static void test_more(void)
+{
+	struct ib_reader r;
+	const struct ckpt_hdr *rec;
+	struct ckpt_image *img;
+	struct ib ib;
+
+	ib_good(&ib);
+	memset(ib.buf + ib.len, 0, 8);
+	r = (struct ib_reader){ .buf = ib.buf, .len = ib.len + 1 };
+	img = ckpt_image_open_fn(ib_read, &r);
+	while (ckpt_image_next(img, &rec) > 0)
+		;
+	tap_ok(r.pos == ib.len, "reads not a byte behind the trailer");
+	tap_ok(ckpt_image_finish(img) == -EINVAL,
+	       "tells of bytes behind the trailer");
+	tap_ok(ckpt_image_finish(img) == 0, "and that there are no more");
+	ckpt_image_close(img);
+	ib_free(&ib);
+}
+
+static void test_error_record(void)
+{
+	const char *text = "fd: socket is not supported";
+	struct ib_reader r;
+	struct ckpt_head head;
+	struct ckpt_image *img;
+	struct ib ib;
+	size_t len, pos;
+
+	ib_good(&ib);
+	pos = ib.off[1];
+	ib.len = pos;
+	ib.nr = 1;
+	ib_add_err(&ib, text);
+	ib_seal(&ib);
+	tap_ok(!ib_parse(ib.buf, ib.len), "takes a header and an error record");
+	for (len = strlen(text); ib.buf[ib.len - len - 1]; len++)
+		;
+	tap_ok(len == strlen(text) &&
+		       !memcmp(ib.buf + ib.len - len, text, len),
+	       "its text is found by seeking back from the end");
+	r = (struct ib_reader){ .buf = ib.buf, .len = ib.len };
+	img = ckpt_image_open_fn(ib_read, &r);
+	tap_ok(ckpt_head_read(img, &head) == -ENODATA &&
+		       strstr(ckpt_error(), text),
+	       "a restart is told that text");
+	ckpt_image_close(img);
+	ib_free(&ib);
+
+	ib_init(&ib);
+	ib_add_err(&ib, text);
+	ib_seal(&ib);
+	tap_ok(ib_parse(ib.buf, ib.len) == -EINVAL,
+	       "refuses an error record without a header");
+	ib_free(&ib);
+}
+
+static void test_head(void)
+{
+	struct ib_reader r;
+	struct ckpt_head head;
+	struct ckpt_image *img;
+	struct ib ib;
+	size_t want;
+
+	ib_good(&ib);
+	want = ib.off[ib_index(&ib, CKPT_HDR_NSPROXY, 0)];
+	r = (struct ib_reader){ .buf = ib.buf, .len = ib.len };
+	img = ckpt_image_open_fn(ib_read, &r);
+	tap_ok(!ckpt_head_read(img, &head), "reads the head");
+	tap_ok(r.pos == want && head.raw_len == want &&
+		       !memcmp(head.raw, ib.buf, want),
+	       "and not a byte more");
+	tap_ok(head.nr_tasks == 1 && head.task[0]->pid == IB_PID &&
+		       head.header->ckptid == 7 && head.container->subtree == 1,
+	       "finds the records in it");
+	ckpt_image_close(img);
+	ckpt_head_free(&head);
+	ib_free(&ib);
+}
+
+struct pages_seen {
+	size_t bytes, wrong;
+	__u64 first, last;
+};
+
+static int see_pages(void *arg, __u64 addr, const void *data, size_t len)
+{
+	struct pages_seen *seen = arg;
+	const __u8 *p = data;
+	size_t i;
+
+	if (!seen->bytes)
+		seen->first = addr;
+	seen->last = addr;
+	seen->bytes += len;
+	for (i = 0; i < len; i++)
+		seen->wrong += p[i] != 0x5a;
+	return 0;
+}
+
+static int refuse_pages(void *arg, __u64 addr, const void *data, size_t len)
+{
+	(void)arg;
+	(void)addr;
+	(void)data;
+	(void)len;
+	return -ENOSPC;
+}
+
+static int parse_pages(const struct ib *ib, ckpt_pages_fn fn, void *arg)
+{
+	struct ib_reader r = { .buf = ib->buf, .len = ib->len };
+	struct ckpt_image *img = ckpt_image_open_fn(ib_read, &r);
+	const struct ckpt_hdr *rec;
+	int ret;
+
+	ckpt_image_set_pages(img, fn, arg);
+	while ((ret = ckpt_image_next(img, &rec)) > 0)
+		;
+	ckpt_image_close(img);
+	return ret;
+}
+
+static void test_pages(void)
+{
+	struct pages_seen seen = { 0 };
+	struct ib ib;
+
+	ib_good(&ib);
+	tap_ok(!parse_pages(&ib, see_pages, &seen) &&
+		       seen.bytes == 2 * CKPT_PAGE_SIZE && !seen.wrong &&
+		       seen.first == IB_HEAP + 3 * CKPT_PAGE_SIZE &&
+		       seen.last == IB_HEAP + 7 * CKPT_PAGE_SIZE,
+	       "hands out the pages with their addresses");
+	tap_ok(parse_pages(&ib, refuse_pages, NULL) == -ENOSPC,
+	       "stops when its caller can't take them");
+	ib_free(&ib);
+}
+
+int main(void)
+{
+	test_good();
+	test_complete();
+	test_truncated();
+	test_flipped();
+	test_header();
+	test_nonsense();
+	test_lengths();
+	test_order();
+	test_missing();
+	test_digest();
+	test_endless();
+	test_more();
+	test_error_record();
+	test_head();
+	test_pages();
+	return tap_end();
+}
