@@ -319,11 +319,17 @@ static int pipe_save_locked(struct ckpt_ctx *ctx, struct pipe_inode_info *pipe,
 static int pipe_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 {
 	struct live_pipe *lp = ptr;
+	struct file *logfile = ctx->logfile;
 	int err;
 
+	/* the log may be this very pipe: tell it when the lock is free */
+	ctx->logfile = NULL;
 	pipe_lock(lp->inode->i_pipe);
 	err = pipe_save_locked(ctx, lp->inode->i_pipe, objref);
 	pipe_unlock(lp->inode->i_pipe);
+	ctx->logfile = logfile;
+	if (err)
+		ckpt_log(ctx, "%s", ctx->errmsg);
 	return err;
 }
 
