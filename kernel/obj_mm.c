@@ -556,8 +556,12 @@ static int mm_fields_restore(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	return 0;
 }
 
-/* A new, empty address space becomes current's; the old one is kept aside. */
-static struct mm_struct *mm_begin(struct ckpt_ctx *ctx)
+/*
+ * A new, empty address space becomes current's; the old one is kept aside.
+ * Who can see current's memory could now watch the program's come in: it is
+ * undumpable from the start if the program was.
+ */
+static struct mm_struct *mm_begin(struct ckpt_ctx *ctx, u32 flags)
 {
 	struct mm_struct *mm = K(mm_alloc)();
 	struct rlimit stack;
@@ -566,6 +570,8 @@ static struct mm_struct *mm_begin(struct ckpt_ctx *ctx)
 		return NULL;
 	mm->def_flags = 0;
 	mm->flags &= ~CKPT_MMF_NOT_KEPT;
+	if ((flags & CKPT_MM_DUMPABLE_MASK) != SUID_DUMP_USER)
+		mm->flags &= ~MMF_DUMPABLE_MASK;
 	mm->task_size = TASK_SIZE;
 	task_lock(current->group_leader);
 	stack = current->signal->rlim[RLIMIT_STACK];
@@ -653,7 +659,7 @@ static int mm_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 	}
 	staged->flags = h->flags;
 	staged->dump_filter = h->dump_filter;
-	staged->mm = mm_begin(ctx);
+	staged->mm = mm_begin(ctx, h->flags);
 	if (!staged->mm) {
 		err = ckpt_fail(ctx, -ENOMEM, "memory",
 				"out of memory for an address space");
