@@ -12,6 +12,16 @@
 #include <linux/slab.h>
 #include "ckpt.h"
 
+/* Names of files and tasks are anyone's choice: no terminal must obey them. */
+static void no_controls(char *text, int len)
+{
+	int i;
+
+	for (i = 0; i < len; i++)
+		if ((u8)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+}
+
 static void log_write(struct ckpt_ctx *ctx, const char *text, size_t len)
 {
 	if (ctx->logfile)
@@ -37,6 +47,7 @@ void ckpt_log(struct ckpt_ctx *ctx, const char *fmt, ...)
 	va_start(args, fmt);
 	len = vscnprintf(line, CKPT_ERR_MAX - 1, fmt, args);
 	va_end(args);
+	no_controls(line, len);
 	line[len++] = '\n';
 	mutex_lock(&ctx->err_lock);
 	log_write(ctx, line, len);
@@ -83,6 +94,7 @@ int ckpt_fail(struct ckpt_ctx *ctx, int err, const char *obj, const char *fmt,
 				 " (pid %d, %s, errno %d)",
 				 task_pid_vnr(ctx->task), ctx->task->comm,
 				 -err);
+	no_controls(line, len);
 	if (!ctx->err) {
 		ctx->err = err;
 		memcpy(ctx->errmsg, line, len + 1);
