@@ -447,8 +447,7 @@ static int xstate_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_xstate *h)
 	set_thread_flag(TIF_NEED_FPU_LOAD); /* what is in memory counts */
 	fpu->last_cpu = -1;
 	fpregs_unlock();
-	err = K(copy_uabi_from_kernel_to_xstate)(fpu->fpstate, buf,
-						 &pkru);
+	err = K(copy_uabi_from_kernel_to_xstate)(fpu->fpstate, buf, &pkru);
 	/* thread.pkru is only written when the task leaves its CPU */
 	if (!err && cpu_feature_enabled(X86_FEATURE_OSPKE))
 		wrpkru(pkru);
