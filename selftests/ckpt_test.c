@@ -173,6 +173,7 @@ static int fork_program(struct ct *ct)
 		return 1;
 	}
 	redirect("/dev/null", ct->out, ct->out);
+	fchmod(STDOUT_FILENO, 0666); /* it may go on as another user */
 	reset_signals();
 	return 0;
 }
