@@ -91,8 +91,6 @@ static const char *seq_mm(struct ckpt_seq *seq, const struct ckpt_hdr_mm *r)
 
 static const char *seq_task(struct ckpt_seq *seq, const struct ckpt_hdr_task *r)
 {
-	if (!seq->tasks_left)
-		return "order: more tasks than the tree has";
 	seq->tasks_left--;
 	seq->left = r->nr_siginfo;
 	seq->state = SEQ_CPU;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <ckpt.h>
+#include "tool.h"
 
 enum { OPT_KILL = 256, OPT_FROZEN, OPT_VERSION };
 
@@ -112,11 +113,17 @@ int main(int argc, char **argv)
 		      stderr);
 		return 2;
 	}
+	if (!opts.out && !fd_is_open(opts.out_fd)) {
+		fputs("checkpoint: standard output is closed: use -o FILE\n",
+		      stderr);
+		return 1;
+	}
 	if (!opts.out && isatty(opts.out_fd)) {
-		fputs("checkpoint: an image does not belong on a terminal: use -o FILE, or > FILE\n",
+		fputs("checkpoint: no image on a terminal: use -o FILE, or > FILE\n",
 		      stderr);
 		return 2;
 	}
+	fill_standard_fds();
 	ckpt_stop_catch();
 	if (ckpt_checkpoint(&opts) < 0) {
 		fprintf(stderr, "checkpoint: %s\n", ckpt_error());

@@ -11,12 +11,18 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
+#include <wctype.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 enum mode {
 	SUMMARY,
@@ -33,13 +39,45 @@ struct info {
 	struct ckpt_image *img;
 	struct json_object *all, *tasks, *files, *fds, *areas, *records;
 	struct json_object *area; /* the current one */
-	uint64_t nr_records, nr_areas, area_bytes, pages, zero_pages;
-	char error[CKPT_ERR_MAX + 1];
+	struct json_object *by_ref; /* files, not printed */
+	uint64_t nr_records, bytes, nr_areas, area_bytes, pages, zero_pages;
+	const char *error; /* of a checkpoint that failed, or NULL */
 };
+
+/*
+ * An image may hold any bytes: control characters must not get to a terminal,
+ * nor what is not UTF-8 into JSON.  They become \\ooo, as ls -b writes them.
+ */
+static void quote(char *to, size_t size, const char *from)
+{
+	mbstate_t state = { 0 };
+	wchar_t wide;
+	size_t n, i;
+
+	for (; *from && size > 4 * MB_LEN_MAX; from += n) {
+		n = mbrtowc(&wide, from, MB_LEN_MAX, &state);
+		if (n <= MB_LEN_MAX && iswprint(wide) && wide != '\\') {
+			memcpy(to, from, n);
+			to += n;
+			size -= n;
+			continue;
+		}
+		if (n > MB_LEN_MAX) {
+			memset(&state, 0, sizeof(state));
+			n = 1;
+		}
+		for (i = 0; i < n; i++, size -= 4)
+			to += sprintf(to, "\\%03o", (unsigned char)from[i]);
+	}
+	*to = 0;
+}
 
 static void put_str(struct json_object *o, const char *key, const char *s)
 {
-	json_object_object_add(o, key, json_object_new_string(s));
+	char text[4 * CKPT_PATH_MAX + 4 * MB_LEN_MAX + 1];
+
+	quote(text, sizeof(text), s);
+	json_object_object_add(o, key, json_object_new_string(text));
 }
 
 static void put_num(struct json_object *o, const char *key, int64_t n)
@@ -117,17 +155,46 @@ static const char *file_kind(uint32_t kind)
 	return kind < CKPT_FILE_KINDS ? names[kind] : "?";
 }
 
+/* O_* of x86-64 that F_GETFL shows. */
+static void put_open_flags(struct json_object *o, uint32_t flags)
+{
+	static const struct {
+		uint32_t flag;
+		const char *name;
+	} names[] = {
+		{ 02000, "append" },  { 04000, "nonblock" },
+		{ 010000, "dsync" },  { 020000, "async" },
+		{ 040000, "direct" }, { 01000000, "noatime" },
+		{ 04000000, "sync" }, { 010000000, "path" },
+	};
+	static const char *const modes[] = { "read", "write", "read/write",
+					     "none" };
+	char text[128];
+	size_t i, n;
+
+	n = snprintf(text, sizeof(text), "%s", modes[flags & 3]);
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (flags & names[i].flag)
+			n += snprintf(text + n, sizeof(text) - n, ",%s",
+				      names[i].name);
+	put_str(o, "open", text);
+}
+
 static void add_file(struct info *in, const struct ckpt_hdr_file *f)
 {
 	struct json_object *o = json_object_new_object();
+	char key[24];
 
 	put_num(o, "objref", f->objref);
 	put_str(o, "kind", file_kind(f->kind));
 	put_num(o, "pos", f->pos);
 	put_num(o, "size", f->size);
 	put_hex(o, "flags", f->f_flags);
+	put_open_flags(o, f->f_flags);
 	put_str(o, "path", f->path);
 	json_object_array_add(in->files, o);
+	snprintf(key, sizeof(key), "%d", f->objref);
+	json_object_object_add(in->by_ref, key, json_object_get(o));
 }
 
 static void add_fd(struct info *in, const struct ckpt_hdr_fd *f)
@@ -169,6 +236,8 @@ static void add_vma(struct info *in, const struct ckpt_hdr_vma *v)
 	put_num(o, "file_objref", v->file_objref);
 	put_num(o, "pgoff", v->pgoff);
 	put_hex(o, "flags", v->flags);
+	if (v->name[0])
+		put_str(o, "name", v->name);
 	json_object_array_add(in->areas, o);
 	in->area = o;
 	in->nr_areas++;
@@ -190,15 +259,13 @@ static void add_pgarr(struct info *in, const struct ckpt_hdr_pgarr *p)
 
 static void add_err(struct info *in, const struct ckpt_hdr_err *e)
 {
-	size_t len, i;
+	size_t len;
 	const char *text = ckpt_err_text(e, &len);
+	char copy[CKPT_ERR_MAX + 1];
 
-	if (len > CKPT_ERR_MAX)
-		len = CKPT_ERR_MAX;
-	for (i = 0; i < len; i++)
-		in->error[i] = (unsigned char)text[i] < ' ' ? '?' : text[i];
-	in->error[len] = 0;
-	put_str(in->all, "error", in->error);
+	snprintf(copy, sizeof(copy), "%.*s", (int)len, text);
+	put_str(in->all, "error", copy);
+	in->error = get_str(in->all, "error");
 }
 
 static void add_record(struct info *in, const struct ckpt_hdr *rec)
@@ -221,6 +288,7 @@ static void add_record(struct info *in, const struct ckpt_hdr *rec)
 static void add(struct info *in, const struct ckpt_hdr *rec)
 {
 	in->nr_records++;
+	in->bytes += rec->len;
 	add_record(in, rec);
 	switch (rec->type) {
 	case CKPT_HDR_HEADER:
@@ -254,17 +322,13 @@ static void add(struct info *in, const struct ckpt_hdr *rec)
 
 /* ---- printing ---- */
 
+/* Files by objref: a table of a million descriptors must not take a day. */
 static struct json_object *file_of(struct info *in, int64_t objref)
 {
-	size_t i;
+	char key[24];
 
-	for (i = 0; i < json_object_array_length(in->files); i++) {
-		struct json_object *f = json_object_array_get_idx(in->files, i);
-
-		if (get_num(f, "objref") == objref)
-			return f;
-	}
-	return NULL;
+	snprintf(key, sizeof(key), "%" PRId64, objref);
+	return json_object_object_get(in->by_ref, key);
 }
 
 static void print_tree(struct info *in)
@@ -286,15 +350,15 @@ static void print_fds(struct info *in)
 {
 	size_t i;
 
-	printf("files:\n      fd  kind            pos       flags  path\n");
+	printf("files:\n      fd  kind              pos  %-12s path\n", "open");
 	for (i = 0; i < json_object_array_length(in->fds); i++) {
 		struct json_object *d = json_object_array_get_idx(in->fds, i);
 		struct json_object *f = file_of(in, get_num(d, "file_objref"));
 
 		if (f)
-			printf("%8" PRId64 "  %-9s%10" PRId64 "%12s  %s\n",
+			printf("%8" PRId64 "  %-9s%12" PRId64 "  %-12s %s\n",
 			       get_num(d, "fd"), get_str(f, "kind"),
-			       get_num(f, "pos"), get_str(f, "flags"),
+			       get_num(f, "pos"), get_str(f, "open"),
 			       get_str(f, "path"));
 	}
 }
@@ -302,9 +366,10 @@ static void print_fds(struct info *in)
 static void print_areas(struct info *in)
 {
 	printf("memory: %" PRIu64 " areas of %" PRIu64 " KiB in all; %" PRIu64
-	       " pages stored (%" PRIu64 " KiB)\n",
+	       " pages stored (%" PRIu64 " KiB), %" PRIu64
+	       " of zeros left out\n",
 	       in->nr_areas, in->area_bytes / 1024, in->pages,
-	       in->pages * CKPT_PAGE_SIZE / 1024);
+	       in->pages * CKPT_PAGE_SIZE / 1024, in->zero_pages);
 }
 
 static void print_summary(struct info *in)
@@ -317,14 +382,15 @@ static void print_summary(struct info *in)
 	       get_str(in->all, "host"), get_str(in->all, "kernel"),
 	       get_str(in->all, "machine"), get_str(in->all, "cpu_vendor"),
 	       get_num(in->all, "cpu_family"), get_num(in->all, "cpu_model"));
-	if (in->error[0]) {
-		printf("the checkpoint failed: %s\n", in->error);
+	if (in->error) {
+		printf("the checkpoint had failed: %s\n", in->error);
 		return;
 	}
 	print_tree(in);
 	print_fds(in);
 	print_areas(in);
-	printf("image: %" PRIu64 " records, complete\n", in->nr_records);
+	printf("image: %" PRIu64 " records, %" PRIu64 " bytes, complete\n",
+	       in->nr_records, in->bytes);
 }
 
 static void print_json(struct info *in)
@@ -332,9 +398,9 @@ static void print_json(struct info *in)
 	put_num(in->all, "nr_records", in->nr_records);
 	put_num(in->all, "pages", in->pages);
 	put_num(in->all, "zero_pages", in->zero_pages);
-	puts(json_object_to_json_string_ext(
-		in->all,
-		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	puts(json_object_to_json_string_ext(in->all,
+					    JSON_C_TO_STRING_PRETTY |
+						    JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 static void print(struct info *in)
@@ -344,7 +410,7 @@ static void print(struct info *in)
 		print_summary(in);
 		break;
 	case ERROR_TEXT:
-		puts(in->error[0] ? in->error : "no error");
+		puts(in->error ? in->error : "no error");
 		break;
 	case TREE:
 		print_tree(in);
@@ -395,13 +461,14 @@ static int show(int fd, enum mode mode)
 	in.areas = new_array(&in, "areas");
 	if (mode == JSON)
 		in.records = new_array(&in, "records");
+	in.by_ref = json_object_new_object();
 	in.img = ckpt_image_open(fd);
 	err = in.img ? read_all(&in) : -ENOMEM;
 	if (err)
 		fprintf(stderr, "ckptinfo: %s\n", ckpt_error());
 	else
 		print(&in);
-	if (!err && in.error[0]) {
+	if (!err && in.error) {
 		if (mode == CHECK || mode == RECORDS)
 			fprintf(stderr,
 				"ckptinfo: the checkpoint had failed: %s\n",
@@ -409,11 +476,12 @@ static int show(int fd, enum mode mode)
 		err = 1;
 	}
 	ckpt_image_close(in.img);
+	json_object_put(in.by_ref);
 	json_object_put(in.all);
 	return err ? 1 : 0;
 }
 
-static void usage(FILE *to)
+static void print_help(FILE *to)
 {
 	fputs("usage: ckptinfo [options] [image]\n"
 	      "\n"
@@ -432,7 +500,7 @@ static void usage(FILE *to)
 
 static int usage_error(void)
 {
-	fputs("ckptinfo: try 'ckptinfo --help'\n", stderr);
+	fputs("ckptinfo: see ckptinfo --help\n", stderr);
 	return 2;
 }
 
@@ -472,7 +540,7 @@ static int parse(int argc, char **argv, enum mode *mode)
 			*mode = CHECK;
 			break;
 		case OPT_HELP:
-			usage(stdout);
+			print_help(stdout);
 			return 0;
 		case OPT_VERSION:
 			puts("ckptinfo (ckpt) " CKPT_VERSION);
@@ -491,6 +559,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	setlocale(LC_CTYPE, "");
 	if (optind < argc) {
 		fd = open(argv[optind], O_RDONLY | O_CLOEXEC);
 		if (fd < 0) {

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <ckpt.h>
+#include "tool.h"
 
 enum {
 	OPT_NO_PIDS = 256,
@@ -95,7 +96,7 @@ static int parse_inherit(const char *text)
 		return usage_error("--inherit-fd takes FD or FD=HERE");
 	if (*end)
 		return usage_error("--inherit-fd takes FD or FD=HERE");
-	if (fcntl(in->fd, F_GETFD) < 0) {
+	if (!fd_is_open(in->fd)) {
 		fprintf(stderr, "restart: --inherit-fd: %d is not open\n",
 			in->fd);
 		return 2;
@@ -174,7 +175,7 @@ static int open_input(void)
 				strerror(errno));
 			return 1;
 		}
-	} else if (isatty(fd)) {
+	} else if (isatty(fd) || !fd_is_open(fd)) {
 		return usage_error("no image: use -i FILE, or < FILE");
 	}
 	cmd.opts.fd = fd;
@@ -198,6 +199,7 @@ int main(int argc, char **argv)
 	c = open_input();
 	if (c)
 		return c;
+	fill_standard_fds();
 	if (!(cmd.opts.flags & CKPT_RESTART_IN_PLACE))
 		ckpt_stop_catch();
 	if (ckpt_restart(&cmd.opts, &status) < 0) {

@@ -13,6 +13,8 @@
 #include <ckpt.h>
 #include "ckpt_check.h"
 
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
 #define IB_BYTES (2U << 20)
 #define IB_RECORDS 128
 
@@ -149,6 +151,12 @@ static inline void ib_swap(struct ib *ib, int n)
 	free(copy);
 }
 
+/* A string into a field that is zero. */
+static inline void ib_text(char *to, const char *text)
+{
+	memcpy(to, text, strlen(text));
+}
+
 /* ---- the good image, by families ---- */
 
 static inline void ib_add_head(struct ib *ib)
@@ -166,21 +174,21 @@ static inline void ib_add_head(struct ib *ib)
 	h->time_real = 1700000000000000000ULL;
 	h->time_mono = 5000000000ULL;
 	h->time_boot = 6000000000ULL;
-	strcpy(h->sysname, "Linux");
-	strcpy(h->nodename, "host");
-	strcpy(h->release, "6.1.0");
-	strcpy(h->version, "#1");
-	strcpy(h->machine, "x86_64");
-	strcpy(h->domainname, "(none)");
+	ib_text(h->sysname, "Linux");
+	ib_text(h->nodename, "host");
+	ib_text(h->release, "6.1.0");
+	ib_text(h->version, "#1");
+	ib_text(h->machine, "x86_64");
+	ib_text(h->domainname, "(none)");
 	a = ib_add(ib, CKPT_HDR_HEADER_ARCH, sizeof(*a));
-	strcpy(a->vendor, "GenuineIntel");
+	ib_text(a->vendor, "GenuineIntel");
 	a->family = 6;
 	a->xfeatures = 7;
 	a->vdso_size = 8192;
 	c = ib_add(ib, CKPT_HDR_CONTAINER, sizeof(*c) + 11);
 	c->subtree = 1;
 	c->lsm_len = 11;
-	strcpy(c->lsm, "capability");
+	ib_text(c->lsm, "capability");
 }
 
 static inline void ib_add_tree(struct ib *ib)
@@ -206,7 +214,7 @@ static inline void ib_add_tree(struct ib *ib)
 	t->cred_objref = REF_CRED;
 	t->time_mono = 5000000000ULL;
 	t->time_boot = 6000000000ULL;
-	strcpy(t->comm, "job");
+	ib_text(t->comm, "job");
 	t->nr_levels = 1;
 	t->pids[0] = IB_PID;
 }
@@ -241,9 +249,8 @@ static inline void ib_add_cred(struct ib *ib)
 	c->cap_bset = (1ULL << 41) - 1;
 }
 
-static inline struct ckpt_hdr_file *ib_add_file(struct ib *ib, int objref,
-						int kind, __u32 mode,
-						const char *path)
+static inline struct ckpt_hdr_file *
+ib_add_file(struct ib *ib, int objref, int kind, __u32 mode, const char *path)
 {
 	struct ckpt_hdr_file *f;
 
@@ -258,7 +265,7 @@ static inline struct ckpt_hdr_file *ib_add_file(struct ib *ib, int objref,
 	f->ino = 4711;
 	f->owner_type = -1;
 	f->path_len = strlen(path) + 1;
-	strcpy(f->path, path);
+	ib_text(f->path, path);
 	return f;
 }
 
@@ -307,7 +314,7 @@ static inline void ib_add_files(struct ib *ib)
 	ib_add_file(ib, REF_EXTERNAL, CKPT_FILE_EXTERNAL, 0010000, "pipe:[8]");
 	files = ib_add(ib, CKPT_HDR_FILES, sizeof(*files));
 	files->objref = REF_FILES;
-	files->nr_fds = sizeof(refs) / sizeof(refs[0]);
+	files->nr_fds = ARRAY_SIZE(refs);
 	for (i = 0; i < files->nr_fds; i++) {
 		fd = ib_add(ib, CKPT_HDR_FD, sizeof(*fd));
 		fd->fd = 2 * i;
@@ -412,7 +419,7 @@ static inline void ib_add_memory(struct ib *ib)
 	v = ib_add_vma(ib, IB_CODE, 2, CKPT_VMA_FILE);
 	v->file_objref = REF_REG;
 	v = ib_add_vma(ib, IB_HEAP, 8, CKPT_VMA_ANON);
-	strcpy(v->name, "heap");
+	ib_text(v->name, "heap");
 	ib_add_pages(ib, IB_HEAP);
 	ib_add_pages(ib, IB_HEAP + 4 * CKPT_PAGE_SIZE);
 	v = ib_add_vma(ib, IB_STACK, 4, CKPT_VMA_ANON);
@@ -450,7 +457,7 @@ static inline void ib_add_task(struct ib *ib)
 	t->sighand_objref = REF_SIGHAND;
 	t->signal_objref = REF_SIGNAL;
 	t->mm_objref = REF_MM;
-	strcpy(t->comm, "job");
+	ib_text(t->comm, "job");
 	t->exit_signal = 17;
 	t->rseq = IB_HEAP + 32;
 	t->rseq_len = 32;

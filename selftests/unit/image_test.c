@@ -45,13 +45,8 @@ static void test_complete(void)
 	for (i = 0; i < ib.nr; i++)
 		seen[((struct ckpt_hdr *)ib_at(&ib, i))->type] = 1;
 	seen[CKPT_HDR_ERR] = 1; /* has images of its own */
-#define CKPT_X(name, num, st, tail)                                    \
-	if (!seen[num]) {                                               \
-		tap_note("no %s, %zu, %d", #name, sizeof(struct st), tail); \
-		missing++;                                              \
-	}
-	CKPT_RECORDS(CKPT_X)
-#undef CKPT_X
+	for (i = 0; i < CKPT_HDR_MAX; i++)
+		missing += !seen[i] && strcmp(ckpt_rec_name(i), "?");
 	tap_ok(!missing, "the good image has every type of record");
 	ib_free(&ib);
 }
@@ -72,7 +67,8 @@ static void test_truncated(void)
 			tap_note("at %zu: %d %s", len, ret, ckpt_error());
 	}
 	tap_ok(!bad, "refuses it truncated at each of %zu bytes", ib.len);
-	tap_ok(ib_parse(ib.buf, 0) == -EINVAL && strstr(ckpt_error(), "empty"),
+	ib.len = 0;
+	tap_ok(refused(&ib, -EINVAL, "empty"),
 	       "says that an empty one is empty");
 	ib_free(&ib);
 }
@@ -142,23 +138,22 @@ static void test_nonsense(void)
 {
 	size_t len = 1 << 20;
 	char *buf = calloc(1, len);
+	struct ib ib = { .buf = (void *)buf, .len = len };
 
-	tap_ok(ib_parse(buf, len) == -EINVAL &&
-		       strstr(ckpt_error(), "not a checkpoint image"),
+	tap_ok(refused(&ib, -EINVAL, "not a checkpoint image"),
 	       "refuses zeros");
 	memset(buf, 0xff, len);
 	tap_ok(ib_parse(buf, len) == -EINVAL, "refuses ones");
-	strcpy(buf, "#!/bin/sh\n");
-	tap_ok(ib_parse(buf, len) == -EINVAL &&
-		       strstr(ckpt_error(), "not a checkpoint image"),
+	ib_text(memset(buf, 0, len), "#!/bin/sh\n");
+	tap_ok(refused(&ib, -EINVAL, "not a checkpoint image"),
 	       "refuses a script");
 	free(buf);
 }
 
 static void test_lengths(void)
 {
-	static const __s32 lens[] = { 0, 8, -8, 15, 0x7ffffff8, -0x7fffffff,
-				      1 << 20 };
+	static const __s32 lens[] = { 0,	  8,	       -8,     15,
+				      0x7ffffff8, -0x7fffffff, 1 << 20 };
 	struct ckpt_hdr *h;
 	size_t i, n, bad = 0;
 	struct ib ib;
@@ -168,7 +163,7 @@ static void test_lengths(void)
 	for (n = 0; n < (size_t)ib.nr; n++) {
 		h = ib_at(&ib, n);
 		old = h->len;
-		for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		for (i = 0; i < ARRAY_SIZE(lens); i++) {
 			h->len = lens[i];
 			if (ib_parse(ib.buf, ib.len) >= 0 && !bad++)
 				tap_note("record %zu, length %d", n, lens[i]);
@@ -345,6 +340,7 @@ static void test_error_record(void)
 	struct ckpt_image *img;
 	struct ib ib;
 	size_t len, pos;
+	int good;
 
 	ib_good(&ib);
 	pos = ib.off[1];
@@ -355,14 +351,13 @@ static void test_error_record(void)
 	tap_ok(!ib_parse(ib.buf, ib.len), "takes a header and an error record");
 	for (len = strlen(text); ib.buf[ib.len - len - 1]; len++)
 		;
-	tap_ok(len == strlen(text) &&
-		       !memcmp(ib.buf + ib.len - len, text, len),
+	tap_ok(len == strlen(text) && !memcmp(ib.buf + ib.len - len, text, len),
 	       "its text is found by seeking back from the end");
 	r = (struct ib_reader){ .buf = ib.buf, .len = ib.len };
 	img = ckpt_image_open_fn(ib_read, &r);
-	tap_ok(ckpt_head_read(img, &head) == -ENODATA &&
-		       strstr(ckpt_error(), text),
-	       "a restart is told that text");
+	good = ckpt_head_read(img, &head) == -ENODATA &&
+	       strstr(ckpt_error(), text);
+	tap_ok(good, "a restart is told that text");
 	ckpt_image_close(img);
 	ib_free(&ib);
 
@@ -381,18 +376,19 @@ static void test_head(void)
 	struct ckpt_image *img;
 	struct ib ib;
 	size_t want;
+	int good;
 
 	ib_good(&ib);
 	want = ib.off[ib_index(&ib, CKPT_HDR_NSPROXY, 0)];
 	r = (struct ib_reader){ .buf = ib.buf, .len = ib.len };
 	img = ckpt_image_open_fn(ib_read, &r);
 	tap_ok(!ckpt_head_read(img, &head), "reads the head");
-	tap_ok(r.pos == want && head.raw_len == want &&
-		       !memcmp(head.raw, ib.buf, want),
-	       "and not a byte more");
-	tap_ok(head.nr_tasks == 1 && head.task[0]->pid == IB_PID &&
-		       head.header->ckptid == 7 && head.container->subtree == 1,
-	       "finds the records in it");
+	good = r.pos == want && head.raw_len == want &&
+	       !memcmp(head.raw, ib.buf, want);
+	tap_ok(good, "and not a byte more");
+	good = head.nr_tasks == 1 && head.task[0]->pid == IB_PID &&
+	       head.header->ckptid == 7 && head.container->subtree == 1;
+	tap_ok(good, "finds the records in it");
 	ckpt_image_close(img);
 	ckpt_head_free(&head);
 	ib_free(&ib);
@@ -445,20 +441,39 @@ static void test_pages(void)
 {
 	struct pages_seen seen = { 0 };
 	struct ib ib;
+	int good;
 
 	ib_good(&ib);
-	tap_ok(!parse_pages(&ib, see_pages, &seen) &&
-		       seen.bytes == 2 * CKPT_PAGE_SIZE && !seen.wrong &&
-		       seen.first == IB_HEAP + 3 * CKPT_PAGE_SIZE &&
-		       seen.last == IB_HEAP + 7 * CKPT_PAGE_SIZE,
-	       "hands out the pages with their addresses");
+	good = !parse_pages(&ib, see_pages, &seen) && !seen.wrong &&
+	       seen.bytes == 2 * CKPT_PAGE_SIZE &&
+	       seen.first == IB_HEAP + 3 * CKPT_PAGE_SIZE &&
+	       seen.last == IB_HEAP + 7 * CKPT_PAGE_SIZE;
+	tap_ok(good, "hands out the pages with their addresses");
 	tap_ok(parse_pages(&ib, refuse_pages, NULL) == -ENOSPC,
 	       "stops when its caller can't take them");
 	ib_free(&ib);
 }
 
-int main(void)
+/* The good image in a file, for tests of the tools. */
+static int write_image(const char *path)
 {
+	FILE *f = fopen(path, "w");
+	struct ib ib;
+	size_t n;
+
+	if (!f)
+		return 1;
+	ib_good(&ib);
+	n = fwrite(ib.buf, ib.len, 1, f);
+	fclose(f);
+	ib_free(&ib);
+	return n != 1;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "write"))
+		return write_image(argv[2]);
 	test_good();
 	test_complete();
 	test_truncated();

@@ -72,9 +72,8 @@ static int find_mount(struct cgroup_mount *m)
 	fclose(f);
 	if (found)
 		return 0;
-	return ckpt_set_error(
-		-ENOENT,
-		"no cgroup v2 hierarchy: mount -t cgroup2 none /sys/fs/cgroup");
+	return ckpt_set_error(-ENOENT,
+			      "no cgroup v2 hierarchy: mount -t cgroup2 none /sys/fs/cgroup");
 }
 
 /**
@@ -149,10 +148,9 @@ int ckpt_cgroup_of(pid_t pid, char *dir, size_t size)
 	if (n > 1 && !strncmp(path, m.root, n) && (!path[n] || path[n] == '/'))
 		p = path + n;
 	else if (n > 1 || !strncmp(path, "/..", 3))
-		return ckpt_set_error(
-			-ENOENT,
-			"pid %d: its cgroup %s is not to be seen from here: run outside of this container",
-			pid, path);
+		return ckpt_set_error(-ENOENT,
+				      "pid %d: its cgroup %s is not to be seen from here: run outside of this container",
+				      pid, path);
 	if (!strcmp(p, "/"))
 		p = "";
 	if ((size_t)snprintf(dir, size, "%s%s", m.dir, p) >= size)
@@ -277,7 +275,7 @@ static int events_frozen(int fd)
 	if (n < 0)
 		return -errno;
 	text[n] = 0;
-	return strstr(text, "frozen 1") != NULL;
+	return !!strstr(text, "frozen 1");
 }
 
 /**

@@ -37,10 +37,10 @@ static int checkpoint_prepare(struct checkpoint_run *run)
 	int err;
 
 	err = ckpt_process_check(opts->pid);
+	if (!err) /* before anything takes the number of a closed one */
+		err = ckpt_output_open(&run->out, opts->out, opts->out_fd);
 	if (!err)
 		err = open_pidfd(run);
-	if (!err)
-		err = ckpt_output_open(&run->out, opts->out, opts->out_fd);
 	if (!err)
 		err = ckpt_log_open(&run->log, opts->log);
 	if (err)

@@ -30,9 +30,8 @@ static int open_failed(int err)
 			return ckpt_set_error(
 				-err, CKPT_DEVICE
 				": no such device: the kernel is locked down (Secure Boot): sign the module, enroll the key, then: modprobe ckpt");
-		return ckpt_set_error(
-			-err, CKPT_DEVICE
-			": no such device: load the module: modprobe ckpt");
+		return ckpt_set_error(-err, CKPT_DEVICE
+				      ": no such device: load the module: modprobe ckpt");
 	case EACCES:
 	case EPERM:
 		return ckpt_set_error(
@@ -57,14 +56,14 @@ static int ioctl_failed(const char *what, int err)
 	switch (err) {
 	case ENOTTY:
 	case E2BIG:
-		why = "the module and the tools are of different versions: install both from one build, reload the module";
+		why = "module and tools differ: install both from one build, reload the module";
 		break;
 	case EINTR:
 		why = "interrupted";
 		break;
 	case EPERM:
 	case EACCES:
-		why = "not permitted: it takes ptrace access to the program; root has it, and see kernel.ckpt_unpriv_allowed";
+		why = "not permitted: run as root, or see kernel.ckpt_unpriv_allowed";
 		break;
 	case ESRCH:
 		why = "no such process";

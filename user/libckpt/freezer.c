@@ -52,10 +52,9 @@ static int freeze_failed(struct ckpt_freeze *fz, int err)
 {
 	switch (err) {
 	case -ETIMEDOUT:
-		return ckpt_set_error(
-			err,
-			"pid %d: it did not freeze within %d seconds: it waits in the kernel (state D in ps?); try again",
-			fz->pid, FREEZE_SECONDS);
+		return ckpt_set_error(err,
+				      "pid %d: it did not freeze within %d seconds: it waits in the kernel (state D in ps?); try again",
+				      fz->pid, FREEZE_SECONDS);
 	case -EINTR:
 		return ckpt_set_error(err, "interrupted");
 	default:
@@ -79,20 +78,18 @@ static int freeze_now(struct ckpt_freeze *fz)
 static int no_right(struct ckpt_freeze *fz, int err)
 {
 	if (err == -EOPNOTSUPP)
-		return ckpt_set_error(
-			err,
-			"pid %d: its cgroup %s is a threaded one: move it to a domain group first",
-			fz->pid, fz->home);
+		return ckpt_set_error(err,
+				      "pid %d: its cgroup %s is a threaded one: move it to a domain group first",
+				      fz->pid, fz->home);
 	if (err == -ESRCH)
 		return ckpt_set_error(err, "pid %d: no such process", fz->pid);
 	if (err != -EACCES && err != -EPERM && err != -EROFS)
-		return ckpt_set_error(
-			err, "pid %d: no group of its own below %s: %s",
-			fz->pid, fz->home, strerror(-err));
-	return ckpt_set_error(
-		err,
-		"pid %d: you may not move it within its cgroup %s: run as root, or start it by: systemd-run --user --scope COMMAND",
-		fz->pid, fz->home);
+		return ckpt_set_error(err,
+				      "pid %d: no group of its own below %s: %s",
+				      fz->pid, fz->home, strerror(-err));
+	return ckpt_set_error(err,
+			      "pid %d: you may not move it within its cgroup %s: run as root, or start it by: systemd-run --user --scope COMMAND",
+			      fz->pid, fz->home);
 }
 
 /* A group of its own; the errno is not reported yet. */
@@ -214,17 +211,15 @@ int ckpt_thaw(struct ckpt_freeze *fz)
 	if (fz->way != FREEZE_AS_IS)
 		err = ckpt_cgroup_write(fz->dir, "cgroup.freeze", "0");
 	if (err)
-		err = ckpt_set_error(
-			err,
-			"pid %d: cannot thaw it: echo 0 > %s/cgroup.freeze",
-			fz->pid, fz->dir);
+		err = ckpt_set_error(err,
+				     "pid %d: cannot thaw it: echo 0 > %s/cgroup.freeze",
+				     fz->pid, fz->dir);
 	if (!err && fz->way == FREEZE_OWN && !moved)
 		moved = remove_group(fz->dir);
 	if (!err && moved)
-		err = ckpt_set_error(
-			moved,
-			"pid %d: it runs, but cannot go back to its cgroup %s: %s",
-			fz->pid, fz->home, strerror(-moved));
+		err = ckpt_set_error(moved,
+				     "pid %d: it runs, but cannot go back to its cgroup %s: %s",
+				     fz->pid, fz->home, strerror(-moved));
 	freeze_free(fz);
 	return err;
 }

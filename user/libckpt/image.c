@@ -174,10 +174,10 @@ static int image_checked(struct ckpt_image *img, const struct ckpt_hdr *rec)
 
 static int image_damaged(struct ckpt_image *img, const struct ckpt_hdr *rec)
 {
-	return ckpt_set_error(
-		-EBADMSG,
-		"image: damaged: wrong checksum of a %s record (byte %llu)",
-		ckpt_rec_name(rec->type), (unsigned long long)img->offset);
+	return ckpt_set_error(-EBADMSG,
+			      "image: damaged: wrong checksum of a %s record (byte %llu)",
+			      ckpt_rec_name(rec->type),
+			      (unsigned long long)img->offset);
 }
 
 /* Hand out the pages of one run, piece by piece, and hash them. */
@@ -301,10 +301,9 @@ static int read_header(struct ckpt_image *img)
 	if (r->magic != CKPT_MAGIC_HEADER)
 		return ckpt_set_error(-EINVAL, "image: not a checkpoint image");
 	if (r->rev > CKPT_REVISION)
-		return ckpt_set_error(
-			-EINVAL,
-			"image: format revision %u is newer than %u: use newer tools",
-			r->rev, CKPT_REVISION);
+		return ckpt_set_error(-EINVAL,
+				      "image: format revision %u is newer than %u: use newer tools",
+				      r->rev, CKPT_REVISION);
 	if (r->h.type != CKPT_HDR_HEADER || r->h.len != sizeof(*r))
 		return image_invalid(img, "not a header record");
 	err = image_read(img, &r->flags, sizeof(*r) - fixed);
@@ -382,9 +381,9 @@ int ckpt_image_finish(struct ckpt_image *img)
 		return ckpt_set_error(n, "image: cannot read: %s",
 				      strerror(-n));
 	if (n)
-		return ckpt_set_error(
-			-EINVAL, "image: more bytes behind its end (byte %llu)",
-			(unsigned long long)img->pos);
+		return ckpt_set_error(-EINVAL,
+				      "image: more bytes behind its end (byte %llu)",
+				      (unsigned long long)img->pos);
 	return 0;
 }
 
@@ -425,9 +424,9 @@ static int head_index(struct ckpt_head *head)
 		else if (h->type == CKPT_HDR_CONTAINER)
 			head->container = r;
 		else if (h->type == CKPT_HDR_TREE)
-			head->task = calloc(
-				((const struct ckpt_hdr_tree *)r)->nr_tasks,
-				sizeof(*head->task));
+			head->task = calloc(((const struct ckpt_hdr_tree *)r)
+						    ->nr_tasks,
+					    sizeof(*head->task));
 		else if (h->type == CKPT_HDR_TREE_TASK && head->task)
 			head->task[head->nr_tasks++] = r;
 	}
@@ -449,10 +448,9 @@ int ckpt_head_read(struct ckpt_image *img, struct ckpt_head *head)
 			return ret;
 		if (rec->type == CKPT_HDR_ERR) {
 			text = ckpt_err_text((const void *)rec, &len);
-			return ckpt_set_error(
-				-ENODATA,
-				"image: its checkpoint had failed: %.*s",
-				(int)len, text);
+			return ckpt_set_error(-ENODATA,
+					      "image: its checkpoint had failed: %.*s",
+					      (int)len, text);
 		}
 	}
 	img->keep = false;

@@ -58,7 +58,7 @@ int ckpt_log_error(const struct ckpt_log *log, char *buf, size_t size)
 	if (line)
 		snprintf(buf, size, "%s", line);
 	free(text);
-	return line != NULL;
+	return !!line;
 }
 
 void ckpt_log_close(struct ckpt_log *log)

@@ -95,15 +95,13 @@ static int spawn_failed(struct restart_run *run, int err)
 	pid_t pid = root_task(run)->pid;
 
 	if (err == -EEXIST)
-		return ckpt_set_error(
-			err,
-			"pid %d is taken: use --no-pids, or end the process that has it",
-			pid);
+		return ckpt_set_error(err,
+				      "pid %d is taken: use --no-pids, or end the process that has it",
+				      pid);
 	if (err == -EINVAL && pid > 1)
-		return ckpt_set_error(
-			err,
-			"pid %d is beyond kernel.pid_max here: raise that, or use --no-pids",
-			pid);
+		return ckpt_set_error(err,
+				      "pid %d is beyond kernel.pid_max here: raise that, or use --no-pids",
+				      pid);
 	return ckpt_set_error(err, "cannot make process %d: %s", pid,
 			      strerror(-err));
 }
@@ -318,10 +316,9 @@ static int restart_in_namespace(struct restart_run *run)
 				      "cannot choose pid 1: use --no-pids");
 	err = ckpt_userns_enter();
 	if (err)
-		return ckpt_set_error(
-			-EPERM,
-			"pid %d cannot be chosen without CAP_CHECKPOINT_RESTORE, nor in a user namespace (%s): use --no-pids",
-			pid, strerror(-err));
+		return ckpt_set_error(-EPERM,
+				      "pid %d cannot be chosen without CAP_CHECKPOINT_RESTORE, nor in a user namespace (%s): use --no-pids",
+				      pid, strerror(-err));
 	note(run,
 	     "no right to choose pids (CAP_CHECKPOINT_RESTORE): restarting in a user and pid namespace of its own");
 	set_time(run);
@@ -358,10 +355,9 @@ static int read_head(struct restart_run *run)
 	if (err)
 		return err;
 	if (run->head.nr_tasks > 1)
-		return ckpt_set_error(
-			-EOPNOTSUPP,
-			"image: a tree of %u tasks is not supported",
-			run->head.nr_tasks);
+		return ckpt_set_error(-EOPNOTSUPP,
+				      "image: a tree of %u tasks is not supported",
+				      run->head.nr_tasks);
 	return 0;
 }
 

@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The tools where no module is: what they refuse by themselves, with one line
+# and the right status, and what ckptinfo says of an image.
+
+bin=${CKPT_BUILD:-$(dirname "$0")/../../build}/bin
+unit=${CKPT_BUILD:-$(dirname "$0")/../../build}/unit
+number=0 failed=0
+export LC_ALL=C TZ=UTC
+
+ok() {
+	number=$((number + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $number - $2"
+	else
+		failed=$((failed + 1))
+		echo "not ok $number - $2"
+		sed 's/^/# /' err
+	fi
+}
+
+# refuses STATUS TEXT NAME COMMAND...: one line on stderr, nothing on stdout.
+refuses() {
+	local status=$1 text=$2 name=$3 got bad=0
+
+	shift 3
+	"$@" >out 2>err
+	got=$?
+	[ $got = "$status" ] || bad=1
+	[ "$(wc -l <err)" = 1 ] || bad=1
+	[ ! -s out ] || bad=1
+	grep -qF -e "$text" err || bad=1
+	[ $bad = 0 ] || echo "# status $got" >>err
+	ok $bad "$name"
+}
+
+# The tool reads what it is given; a pipe gives what a file does.
+shows() {
+	local text=$1 name=$2
+
+	shift 2
+	"$@" >out 2>err && grep -qF -e "$text" out
+	ok $? "$name"
+}
+
+checkpoint() {
+	"$bin/checkpoint" "$@"
+}
+
+restart() {
+	"$bin/restart" "$@"
+}
+
+ckptinfo() {
+	"$bin/ckptinfo" "$@"
+}
+
+sleep 60 &
+job=$!
+trap 'kill $job' EXIT
+"$unit/image_test" write good.img || exit 1
+head -c 9000 good.img >short.img
+{ head -c 700 good.img && printf x && tail -c +702 good.img; } >bad.img
+{ cat good.img && echo; } >long.img
+head -c 100000 /dev/zero >zero.img
+: >empty.img
+
+for tool in checkpoint restart ckptinfo; do
+	shows usage "$tool --help" $tool --help
+	shows '(ckpt)' "$tool --version" $tool --version
+	refuses 2 "see $tool --help" "$tool: an unknown option" \
+		sh -c "'$bin/$tool' --nonsense 2>&1 >/dev/null </dev/null |
+		tail -n 1 >&2; exit 2"
+done
+
+refuses 2 'see checkpoint --help' 'checkpoint: no pid' checkpoint
+refuses 2 'not a pid' 'checkpoint: a word' checkpoint job
+refuses 2 'not a pid' 'checkpoint: 0' checkpoint 0
+refuses 2 'not a pid' 'checkpoint: too large' checkpoint 99999999999
+refuses 2 'exclude' 'checkpoint: --kill and --frozen' \
+	checkpoint --kill --frozen $job
+refuses 1 'no such process' 'checkpoint: no such process' checkpoint 4194303
+refuses 1 'that is checkpoint itself' 'checkpoint: itself' \
+	sh -c "exec '$bin/checkpoint' \$\$"
+refuses 1 'standard output is closed' 'checkpoint: closed output' \
+	sh -c "'$bin/checkpoint' $job >&-"
+refuses 1 'open for reading only' 'checkpoint: output for reading only' \
+	sh -c "'$bin/checkpoint' $job 1</dev/null"
+refuses 1 'cannot create' 'checkpoint: -o where nothing can be' \
+	checkpoint -o /nonexistent/img $job
+refuses 2 'no image on a terminal' 'checkpoint: a terminal' \
+	sh -c "script -qec \"'$bin/checkpoint' $job 2>err2\" /dev/null >/dev/null
+	cat err2 >&2; exit 2"
+
+if [ ! -e /dev/ckpt ]; then
+	refuses 1 'modprobe ckpt' 'checkpoint: no module' checkpoint $job
+	refuses 1 'modprobe ckpt' 'restart: no module' restart -i good.img
+	refuses 1 'modprobe ckpt' 'checkpoint -o: no module' \
+		checkpoint -o new.img $job
+	[ -z "$(find . -name '*new.img*')" ]
+	ok $? 'checkpoint -o leaves no file behind'
+fi
+refuses 1 'No such file' 'restart: no such image' restart -i /nonexistent
+refuses 2 'takes FD' 'restart: --inherit-fd without a number' \
+	sh -c "'$bin/restart' --inherit-fd=x 2>&1 <good.img | head -n 1 >&2; exit 2"
+refuses 2 'is not open' 'restart: --inherit-fd of what is not open' \
+	restart --inherit-fd=3=77 -i good.img
+
+shows '1234       1    1234    1000  job' 'ckptinfo: the tasks' \
+	ckptinfo good.img
+shows '/tmp/out' 'ckptinfo: the files' ckptinfo good.img
+shows '2 pages stored (8 KiB), 6 of zeros' 'ckptinfo: the memory' \
+	ckptinfo good.img
+shows '48 records, 15472 bytes' 'ckptinfo: the totals' ckptinfo good.img
+shows 'TRAILER' 'ckptinfo -v: every record' ckptinfo -v good.img
+shows 'job' 'ckptinfo reads a pipe' sh -c "cat good.img | '$bin/ckptinfo' -p"
+shows 'no error' 'ckptinfo -e: no error' ckptinfo -e good.img
+ckptinfo --json good.img 2>err | python3 -c '
+import json, sys
+info = json.load(sys.stdin)
+sys.exit(not (info["tasks"][0]["comm"] == "job" and len(info["fds"]) == 5))'
+ok $? 'ckptinfo --json is JSON'
+ckptinfo --check good.img >out 2>err && [ ! -s out ] && [ ! -s err ]
+ok $? 'ckptinfo --check: silent if good'
+refuses 1 'truncated: it ends at byte 9000' 'ckptinfo --check: truncated' \
+	ckptinfo --check short.img
+refuses 1 'damaged: wrong checksum' 'ckptinfo --check: damaged' \
+	ckptinfo --check bad.img
+refuses 1 'more bytes behind its end' 'ckptinfo --check: more than an image' \
+	ckptinfo --check long.img
+refuses 1 'not a checkpoint image' 'ckptinfo: zeros' ckptinfo zero.img
+refuses 1 'empty' 'ckptinfo: an empty file' ckptinfo empty.img
+refuses 1 'No such file' 'ckptinfo: no such file' ckptinfo /nonexistent
+
+echo "1..$number"
+[ $failed = 0 ]
