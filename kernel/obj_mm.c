@@ -42,6 +42,13 @@ struct ckpt_mm_copy {
 	struct ckpt_mm_area area[];
 };
 
+/* Fields of a mm_struct that the image has under the same names. */
+#define MM_FIELDS(M)                                                           \
+	M(start_code)                                                          \
+	M(end_code) M(start_data) M(end_data) M(start_brk) M(brk)              \
+		M(start_stack) M(arg_start) M(arg_end) M(env_start) M(env_end) \
+			M(mmap_base) M(mmap_legacy_base)
+
 /* Flags that have the same meaning here and in the image. */
 static const struct {
 	unsigned long vm;
@@ -216,20 +223,8 @@ static void mm_fields_save(struct ckpt_hdr_mm *h, const struct mm_struct *mm)
 {
 	unsigned int i;
 
-#define M(field) (h->field = mm->field)
-	M(start_code);
-	M(end_code);
-	M(start_data);
-	M(end_data);
-	M(start_brk);
-	M(brk);
-	M(start_stack);
-	M(arg_start);
-	M(arg_end);
-	M(env_start);
-	M(env_end);
-	M(mmap_base);
-	M(mmap_legacy_base);
+#define M(field) h->field = mm->field;
+	MM_FIELDS(M)
 #undef M
 	h->vdso = (unsigned long)mm->context.vdso;
 	h->dump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >>
@@ -533,20 +528,8 @@ static int mm_fields_restore(struct ckpt_ctx *ctx, struct mm_struct *mm,
 					 h->nr_auxv);
 	mmap_write_lock(mm);
 	spin_lock(&mm->arg_lock);
-#define M(field) (mm->field = h->field)
-	M(start_code);
-	M(end_code);
-	M(start_data);
-	M(end_data);
-	M(start_brk);
-	M(brk);
-	M(start_stack);
-	M(arg_start);
-	M(arg_end);
-	M(env_start);
-	M(env_end);
-	M(mmap_base);
-	M(mmap_legacy_base);
+#define M(field) mm->field = h->field;
+	MM_FIELDS(M)
 #undef M
 	spin_unlock(&mm->arg_lock);
 	for (i = 0; i < h->nr_auxv && i < max; i++)

@@ -44,6 +44,12 @@
 	 X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_OF | \
 	 X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_NT | X86_EFLAGS_ID)
 
+/* Registers that are saved and set as they are, by their names in pt_regs. */
+#define GENERAL_REGS(R)                                                        \
+	R(r15)                                                                 \
+	R(r14) R(r13) R(r12) R(bp) R(bx) R(r11) R(r10) R(r9) R(r8) R(ax) R(cx) \
+		R(dx) R(si) R(di) R(orig_ax) R(ip) R(sp)
+
 /* Calls that a freeze cuts short with -EINTR though no signal is there. */
 static const int cut_calls[] = {
 	__NR_epoll_wait,      __NR_epoll_pwait,	  __NR_epoll_pwait2,
@@ -146,29 +152,12 @@ static int regs_save(struct ckpt_ctx *ctx, struct task_struct *t)
 	h = ckpt_out_rec(ctx, CKPT_HDR_CPU, sizeof(*h));
 	if (IS_ERR(h))
 		return PTR_ERR(h);
-#define R(reg) (h->reg = regs->reg)
-	R(r15);
-	R(r14);
-	R(r13);
-	R(r12);
-	R(bp);
-	R(bx);
-	R(r11);
-	R(r10);
-	R(r9);
-	R(r8);
-	R(ax);
-	R(cx);
-	R(dx);
-	R(si);
-	R(di);
-	R(orig_ax);
-	R(ip);
-	R(cs);
-	R(flags);
-	R(sp);
-	R(ss);
+#define R(reg) h->reg = regs->reg;
+	GENERAL_REGS(R)
 #undef R
+	h->cs = regs->cs;
+	h->flags = regs->flags;
+	h->ss = regs->ss;
 	segments(t, h);
 	h->fs_base = K(x86_fsbase_read_task)(t);
 	h->gs_base = K(x86_gsbase_read_task)(t);
@@ -474,25 +463,8 @@ static void regs_commit(const struct ckpt_hdr_cpu *h)
 {
 	struct pt_regs *regs = current_pt_regs();
 
-#define R(reg) (regs->reg = h->reg)
-	R(r15);
-	R(r14);
-	R(r13);
-	R(r12);
-	R(bp);
-	R(bx);
-	R(r11);
-	R(r10);
-	R(r9);
-	R(r8);
-	R(ax);
-	R(cx);
-	R(dx);
-	R(si);
-	R(di);
-	R(orig_ax);
-	R(ip);
-	R(sp);
+#define R(reg) regs->reg = h->reg;
+	GENERAL_REGS(R)
 #undef R
 	regs->cs = __USER_CS;
 	regs->ss = __USER_DS;
