@@ -138,7 +138,7 @@ run_cut() {
 		wait ${restarter:-$pid} 2>/dev/null
 		restart -i img 2>log &
 		restarter=$!
-		wait_for_restart $restarter || return 1
+		wait_for_restart $restarter || return
 	done
 	wait $restarter || {
 		say "it ended with $?: $(cat log err)"
@@ -157,7 +157,7 @@ wait_for_restart() {
 		kill -0 "$1" 2>/dev/null || break
 		sleep 0.02
 	done
-	wait "$1"
+	wait "$1" && return 2 # it was as good as done
 	say "restart: it ended with $?: $(cat log err)"
 	return 1
 }
