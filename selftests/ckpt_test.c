@@ -97,7 +97,7 @@ int ct_setup(struct ct *ct)
 	int fd;
 
 	memset(ct, 0, sizeof(*ct));
-	strcpy(ct->dir, "/tmp/ckpt-test-XXXXXX");
+	snprintf(ct->dir, sizeof(ct->dir), "/tmp/ckpt-test-XXXXXX");
 	if (!mkdtemp(ct->dir))
 		return ct_say("mkdtemp: %m");
 	chmod(ct->dir, 0777);
@@ -293,7 +293,7 @@ void ct_go(struct ct *ct, int step)
 	ct->s->go = step;
 }
 
-/* ---- the tools --------------------------------------------------------------- */
+/* ---- the tools --------------------------------------------------- */
 
 static pid_t start_tool(struct ct *ct, const char *out, char **argv)
 {
@@ -513,7 +513,7 @@ int ct_refuses(struct ct *ct, ct_fn fn, void *arg, const char *words)
 	return ct_refused(ct, words);
 }
 
-/* ---- in the program ---------------------------------------------------------- */
+/* ---- in the program ---------------------------------------------- */
 
 void ct_step(struct ct_shared *s, int n)
 {

@@ -161,7 +161,7 @@ static int secure_bits_are_kept(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(cred, secure_bits_are_kept)
 
-/* ---- a user without privileges ------------------------------------------------------ */
+/* ---- a user without privileges ----------------------------------- */
 
 static int become(struct ct_shared *s, uid_t id)
 {

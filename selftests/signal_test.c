@@ -79,7 +79,7 @@ static int unblock_all(void)
 	return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* ---- actions and masks ----------------------------------------------------------- */
+/* ---- actions and masks ------------------------------------------- */
 
 /* As the kernel has it, glibc's own additions included. */
 struct kernel_action {
@@ -185,7 +185,7 @@ static int mask_is_kept(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(signal, mask_is_kept)
 
-/* ---- the alternate stack ----------------------------------------------------------- */
+/* ---- the alternate stack ----------------------------------------- */
 
 static char alternate[65536];
 static volatile bool was_on_it;
@@ -290,7 +290,7 @@ static int stopped_in_nested_handlers(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(signal, stopped_in_nested_handlers)
 
-/* ---- pending signals ----------------------------------------------------------------- */
+/* ---- pending signals --------------------------------------------- */
 
 /* To the process: queued real-time signals keep order and values. */
 static int queued_signals_keep_order(struct ct_shared *s, void *arg)
@@ -440,7 +440,7 @@ TEST_F(signal, comes_to_the_restarted_program)
 	ASSERT_EQ(0, ct_join(ct));
 }
 
-/* ---- temporary masks ------------------------------------------------------------------- */
+/* ---- temporary masks --------------------------------------------- */
 
 /* ppoll() opens the signal for its own time only. */
 static int temporary_mask_goes_on(struct ct_shared *s, void *arg)
@@ -502,7 +502,7 @@ static int jumps_out_of_a_handler(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(signal, jumps_out_of_a_handler)
 
-/* ---- what is refused ------------------------------------------------------------------- */
+/* ---- what is refused --------------------------------------------- */
 
 static int stops_itself(struct ct_shared *s, void *arg)
 {

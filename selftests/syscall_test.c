@@ -111,7 +111,7 @@ static int goes_on(struct ct *ct, ct_fn fn, long nr)
 		ASSERT_EQ(0, goes_on(&self->ct, name, nr)); \
 	}
 
-/* ---- sleeping ---------------------------------------------------------------- */
+/* ---- sleeping ---------------------------------------------------- */
 
 static int nanosleep_goes_on(struct ct_shared *s, void *arg)
 {
@@ -280,7 +280,7 @@ TEST_F(syscall, interrupted_sleep_tells_the_rest)
 					  SYS_nanosleep, SYS_restart_syscall));
 }
 
-/* ---- waiting for files --------------------------------------------------------- */
+/* ---- waiting for files ------------------------------------------- */
 
 static int poll_goes_on(struct ct_shared *s, void *arg)
 {
@@ -454,7 +454,7 @@ TEST_F(syscall, partial_write_is_kept)
 				      SYS_write));
 }
 
-/* ---- waiting for signals ------------------------------------------------------- */
+/* ---- waiting for signals ----------------------------------------- */
 
 static int pause_goes_on(struct ct_shared *s, void *arg)
 {
@@ -552,7 +552,7 @@ TEST_F(syscall, sigwaitinfo_takes_the_signal)
 				       SYS_rt_sigtimedwait));
 }
 
-/* ---- futexes --------------------------------------------------------------------- */
+/* ---- futexes ----------------------------------------------------- */
 
 static int futex_word = 5;
 
@@ -634,7 +634,7 @@ TEST_F(syscall, futex_in_a_file_sees_a_change)
 	ASSERT_EQ(0, ct_join(ct));
 }
 
-/* ---- the clocks ------------------------------------------------------------------ */
+/* ---- the clocks -------------------------------------------------- */
 
 static int clocks_go_on(struct ct_shared *s, void *arg)
 {

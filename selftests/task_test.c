@@ -44,7 +44,7 @@ static int name_is_kept(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(task, name_is_kept)
 
-/* ---- scheduling -------------------------------------------------------------------- */
+/* ---- scheduling -------------------------------------------------- */
 
 static int nice_is_kept(struct ct_shared *s, void *arg)
 {
@@ -80,49 +80,38 @@ static int keeps_policy(struct ct_shared *s, void *arg)
 	return 0;
 }
 
-FIXTURE(policy)
+static int round_trip_with(struct ct *ct, int policy, int priority)
 {
-	struct ct ct;
-};
+	int want[2] = { policy, priority };
 
-FIXTURE_VARIANT(policy)
-{
-	int policy, priority;
-};
-
-FIXTURE_SETUP(policy)
-{
-	CT_SETUP(&self->ct);
+	return ct_round_trip(ct, keeps_policy, want);
 }
 
-FIXTURE_TEARDOWN(policy)
+TEST_F(task, normal_policy_that_children_lose)
 {
-	ct_end(&self->ct);
+	ASSERT_EQ(0, round_trip_with(&self->ct,
+				     SCHED_OTHER | SCHED_RESET_ON_FORK, 0));
 }
 
-FIXTURE_VARIANT_ADD(policy, other_reset_on_fork){
-	.policy = SCHED_OTHER | SCHED_RESET_ON_FORK,
-};
-FIXTURE_VARIANT_ADD(policy, batch){
-	.policy = SCHED_BATCH,
-};
-FIXTURE_VARIANT_ADD(policy, idle){
-	.policy = SCHED_IDLE,
-};
-FIXTURE_VARIANT_ADD(policy, fifo){
-	.policy = SCHED_FIFO,
-	.priority = 10,
-};
-FIXTURE_VARIANT_ADD(policy, round_robin_reset_on_fork){
-	.policy = SCHED_RR | SCHED_RESET_ON_FORK,
-	.priority = 5,
-};
-
-TEST_F(policy, is_kept)
+TEST_F(task, batch_policy_is_kept)
 {
-	int want[2] = { variant->policy, variant->priority };
+	ASSERT_EQ(0, round_trip_with(&self->ct, SCHED_BATCH, 0));
+}
 
-	ASSERT_EQ(0, ct_round_trip(&self->ct, keeps_policy, want));
+TEST_F(task, idle_policy_is_kept)
+{
+	ASSERT_EQ(0, round_trip_with(&self->ct, SCHED_IDLE, 0));
+}
+
+TEST_F(task, fifo_policy_is_kept)
+{
+	ASSERT_EQ(0, round_trip_with(&self->ct, SCHED_FIFO, 10));
+}
+
+TEST_F(task, round_robin_policy_that_children_lose)
+{
+	ASSERT_EQ(0, round_trip_with(&self->ct, SCHED_RR | SCHED_RESET_ON_FORK,
+				     5));
 }
 
 /* The last of the CPUs that it may use. */
@@ -172,7 +161,7 @@ static int timer_slack_is_kept(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(task, timer_slack_is_kept)
 
-/* ---- marks ---------------------------------------------------------------------------- */
+/* ---- marks ------------------------------------------------------- */
 
 static int oom_score_is_kept(struct ct_shared *s, void *arg)
 {
@@ -280,7 +269,7 @@ static int limits_are_kept(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(task, limits_are_kept)
 
-/* ---- where it is ------------------------------------------------------------------------ */
+/* ---- where it is ------------------------------------------------- */
 
 static int directory_and_umask_are_kept(struct ct_shared *s, void *arg)
 {
@@ -343,7 +332,7 @@ TEST_F(task, missing_directory_is_refused_by_name)
 	}
 }
 
-/* ---- ids ---------------------------------------------------------------------------------- */
+/* ---- ids --------------------------------------------------------- */
 
 static int pid_is_kept(struct ct_shared *s, void *arg)
 {
@@ -419,7 +408,7 @@ TEST_F(task, exit_status_is_the_programs)
 	ASSERT_EQ(37, ct_round_trip(&self->ct, exits_with_37, NULL));
 }
 
-/* ---- addresses that the kernel keeps ------------------------------------------------------- */
+/* ---- addresses that the kernel keeps ----------------------------- */
 
 #define RSEQ_LEN 32
 
@@ -478,7 +467,7 @@ static int clear_child_tid_is_kept(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(task, clear_child_tid_is_kept)
 
-/* ---- what is refused --------------------------------------------------------------------------- */
+/* ---- what is refused --------------------------------------------- */
 
 static int has_seccomp(struct ct_shared *s, void *arg)
 {

@@ -94,7 +94,7 @@ static int round_trip(struct ct *ct, ct_fn fn)
 	return ct_join(ct);
 }
 
-/* ---- interval timers --------------------------------------------------------------- */
+/* ---- interval timers --------------------------------------------- */
 
 /* Each has its own value and interval; none of them is another one's. */
 static int interval_timers_are_kept(struct ct_shared *s, void *arg)
@@ -198,7 +198,7 @@ static int interval_goes_on(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(timer, interval_goes_on)
 
-/* ---- POSIX timers --------------------------------------------------------------------- */
+/* ---- POSIX timers ------------------------------------------------ */
 
 #define NR_TIMERS 5
 
