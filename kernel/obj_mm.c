@@ -43,11 +43,12 @@ struct ckpt_mm_copy {
 };
 
 /* Fields of a mm_struct that the image has under the same names. */
-#define MM_FIELDS(M)                                                           \
-	M(start_code)                                                          \
-	M(end_code) M(start_data) M(end_data) M(start_brk) M(brk)              \
-		M(start_stack) M(arg_start) M(arg_end) M(env_start) M(env_end) \
-			M(mmap_base) M(mmap_legacy_base)
+/* clang-format off */
+#define MM_FIELDS(M) \
+	M(start_code) M(end_code) M(start_data) M(end_data) \
+	M(start_brk) M(brk) M(start_stack) M(arg_start) M(arg_end) \
+	M(env_start) M(env_end) M(mmap_base) M(mmap_legacy_base)
+/* clang-format on */
 
 /* Flags that have the same meaning here and in the image. */
 static const struct {

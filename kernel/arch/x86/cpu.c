@@ -45,10 +45,11 @@
 	 X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_NT | X86_EFLAGS_ID)
 
 /* Registers that are saved and set as they are, by their names in pt_regs. */
-#define GENERAL_REGS(R)                                                        \
-	R(r15)                                                                 \
-	R(r14) R(r13) R(r12) R(bp) R(bx) R(r11) R(r10) R(r9) R(r8) R(ax) R(cx) \
-		R(dx) R(si) R(di) R(orig_ax) R(ip) R(sp)
+/* clang-format off */
+#define GENERAL_REGS(R) \
+	R(r15) R(r14) R(r13) R(r12) R(bp) R(bx) R(r11) R(r10) R(r9) \
+	R(r8) R(ax) R(cx) R(dx) R(si) R(di) R(orig_ax) R(ip) R(sp)
+/* clang-format on */
 
 /* Calls that a freeze cuts short with -EINTR though no signal is there. */
 static const int cut_calls[] = {
