@@ -26,6 +26,9 @@ jobs=(
 	"sqlite3 sqlite3 -vfs unix-none db <build.sql"
 )
 
+# What the runner has open is none of our programs' business.
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+
 dir=$(mktemp -d /tmp/ckpt-programs.XXXXXX) || exit 1
 pid=
 
