@@ -113,7 +113,7 @@ int ckpt_area_kind(struct ckpt_ctx *ctx, const struct mm_struct *mm,
 	    !file_inode(area->file)->i_nlink)
 		return ckpt_refuse(ctx, "area", "%lx-%lx: %s", area->start,
 				   area->end,
-				   "shared anonymous memory (or a memfd)");
+				   "shared anonymous memory (or SysV shared memory, or a memfd)");
 	return CKPT_VMA_SHARED_FILE;
 }
 
