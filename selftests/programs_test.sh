@@ -77,7 +77,9 @@ make_input() {
 		}
 	EOF
 	echo 'scale=900; for (i = 0; i < 3; i++) a(1)*4; halt' >pi.bc
+	# Its temporary files would be unlinked ones, which are refused for now.
 	cat >build.sql <<-'EOF'
+		pragma temp_store = memory;
 		create table t(id integer primary key, a integer, b text);
 		begin;
 		with recursive n(i) as (select 1 union all select i + 1 from n where i < 60000)
