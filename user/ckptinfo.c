@@ -366,10 +366,12 @@ static void print_fds(struct info *in)
 static void print_areas(struct info *in)
 {
 	printf("memory: %" PRIu64 " areas of %" PRIu64 " KiB in all; %" PRIu64
-	       " pages stored (%" PRIu64 " KiB), %" PRIu64
-	       " of zeros left out\n",
+	       " pages stored (%" PRIu64 " KiB)",
 	       in->nr_areas, in->area_bytes / 1024, in->pages,
-	       in->pages * CKPT_PAGE_SIZE / 1024, in->zero_pages);
+	       in->pages * CKPT_PAGE_SIZE / 1024);
+	if (in->zero_pages)
+		printf(", %" PRIu64 " of zeros left out", in->zero_pages);
+	putchar('\n');
 }
 
 static void print_summary(struct info *in)
@@ -377,11 +379,14 @@ static void print_summary(struct info *in)
 	printf("checkpoint %" PRId64 " (%s) of %s\n",
 	       get_num(in->all, "ckptid"), get_str(in->all, "kind"),
 	       get_str(in->all, "time"));
-	printf("made on %s, Linux %s, %s, %s family %" PRId64 " model %" PRId64
-	       "\n",
-	       get_str(in->all, "host"), get_str(in->all, "kernel"),
-	       get_str(in->all, "machine"), get_str(in->all, "cpu_vendor"),
-	       get_num(in->all, "cpu_family"), get_num(in->all, "cpu_model"));
+	printf("made on %s, Linux %s, %s", get_str(in->all, "host"),
+	       get_str(in->all, "kernel"), get_str(in->all, "machine"));
+	if (json_object_object_get(in->all, "cpu_vendor"))
+		printf(", %s family %" PRId64 " model %" PRId64,
+		       get_str(in->all, "cpu_vendor"),
+		       get_num(in->all, "cpu_family"),
+		       get_num(in->all, "cpu_model"));
+	putchar('\n');
 	if (in->error) {
 		printf("the checkpoint had failed: %s\n", in->error);
 		return;
@@ -439,11 +444,9 @@ static int read_all(struct info *in)
 	const struct ckpt_hdr *rec;
 	int ret;
 
-	while ((ret = ckpt_image_next(in->img, &rec)) > 0) {
+	/* to the end, whatever is asked for: a writer may be behind a pipe */
+	while ((ret = ckpt_image_next(in->img, &rec)) > 0)
 		add(in, rec);
-		if (in->mode == TREE && rec->type > CKPT_HDR_TREE_TASK)
-			return 0;
-	}
 	if (!ret && in->mode == CHECK)
 		ret = ckpt_image_finish(in->img);
 	return ret;

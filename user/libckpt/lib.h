@@ -37,7 +37,8 @@ struct ckpt_output {
 	int fd;
 	bool own_fd;
 	char *path; /* NULL: fd was given */
-	char *tmp; /* NULL: written in place */
+	char *tmp; /* name until it is complete; NULL: written in place */
+	bool named; /* tmp exists */
 };
 
 int ckpt_output_open(struct ckpt_output *out, const char *path, int fd);

@@ -5,7 +5,6 @@
  * in place.
  */
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,23 +31,47 @@ static int output_given(struct ckpt_output *out, int fd)
 	return 0;
 }
 
+/* The directory of a path; the caller frees it. */
+static char *dir_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return strdup(".");
+	return strndup(path, slash == path ? 1 : slash - path);
+}
+
+static int output_failed(struct ckpt_output *out, int err)
+{
+	return ckpt_set_error(err, "%s: cannot create: %s", out->path,
+			      strerror(-err));
+}
+
+/*
+ * A file without a name is gone when this process is, whatever ends it; where
+ * the file system has none, one with a name beside its place.
+ */
 static int output_temporary(struct ckpt_output *out)
 {
+	char *dir = dir_of(out->path);
 	const char *slash = strrchr(out->path, '/');
 	int dir_len = slash ? slash + 1 - out->path : 0;
 
-	if (asprintf(&out->tmp, "%.*s.%s.%d.ckpt-tmp", dir_len, out->path,
-		     out->path + dir_len, getpid()) < 0) {
+	if (!dir || asprintf(&out->tmp, "%.*s.%s.%d.ckpt-tmp", dir_len,
+			     out->path, out->path + dir_len, getpid()) < 0) {
+		free(dir);
 		out->tmp = NULL;
-		return ckpt_set_error(-ENOMEM, "out of memory");
+		return output_failed(out, -ENOMEM);
 	}
-	out->fd = open(out->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	out->fd = open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	free(dir);
 	if (out->fd >= 0)
 		return 0;
-	free(out->tmp);
-	out->tmp = NULL;
-	return ckpt_set_error(-errno, "%s: cannot create: %s", out->path,
-			      strerror(errno));
+	out->fd = open(out->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (out->fd < 0)
+		return output_failed(out, -errno);
+	out->named = true;
+	return 0;
 }
 
 /**
@@ -90,13 +113,13 @@ static int sync_fd(int fd)
 
 static int sync_dir_of(const char *path)
 {
-	char *copy = strdup(path);
+	char *dir = dir_of(path);
 	int fd, err;
 
-	if (!copy)
+	if (!dir)
 		return -ENOMEM;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(copy);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(dir);
 	if (fd < 0)
 		return -errno;
 	err = sync_fd(fd);
@@ -104,19 +127,33 @@ static int sync_dir_of(const char *path)
 	return err;
 }
 
+static int output_name(struct ckpt_output *out)
+{
+	char fd_path[64];
+
+	if (out->named)
+		return 0;
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", out->fd);
+	unlink(out->tmp); /* of a process that had our number */
+	if (linkat(AT_FDCWD, fd_path, AT_FDCWD, out->tmp, AT_SYMLINK_FOLLOW))
+		return -errno;
+	out->named = true;
+	return 0;
+}
+
 static int output_publish(struct ckpt_output *out, bool sync)
 {
 	int err = sync ? sync_fd(out->fd) : 0;
 
+	if (err || !out->tmp)
+		return err;
+	err = output_name(out);
 	if (err)
 		return err;
-	if (!out->tmp)
-		return 0;
 	if (rename(out->tmp, out->path))
 		return -errno;
-	free(out->tmp);
-	out->tmp = NULL;
-	return sync_dir_of(out->path);
+	out->named = false;
+	return sync ? sync_dir_of(out->path) : 0;
 }
 
 /**
@@ -143,7 +180,7 @@ int ckpt_output_commit(struct ckpt_output *out, bool sync)
  */
 void ckpt_output_abort(struct ckpt_output *out)
 {
-	if (out->tmp)
+	if (out->named)
 		unlink(out->tmp);
 	if (out->own_fd && out->fd >= 0)
 		close(out->fd);

@@ -241,6 +241,16 @@ struct helper_report {
 	char text[1024];
 };
 
+/* Nobody waits: neither the terminal nor a pipe is to know of the helper. */
+static void helper_detach(void)
+{
+	int fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+}
+
 /* The init of the new pid namespace: coordinates, and waits for the rest. */
 static void __attribute__((noreturn))
 helper_main(struct restart_run *run, int report_fd)
@@ -265,6 +275,8 @@ helper_main(struct restart_run *run, int report_fd)
 	close(report_fd);
 	close(run->dev);
 	close(run->opts->fd);
+	if (run->opts->flags & CKPT_RESTART_NO_WAIT)
+		helper_detach();
 	if (ckpt_wait_passing(run->child, &status))
 		_exit(1);
 	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
@@ -363,11 +375,12 @@ static int read_head(struct restart_run *run)
 
 static int restart_tree(struct restart_run *run)
 {
-	int err = read_head(run);
+	int err;
 
+	ckpt_sweep();
+	err = read_head(run);
 	if (err)
 		return err;
-	ckpt_sweep();
 	run->flags = run->opts->kernel_flags;
 	if (run->opts->flags & CKPT_RESTART_PIDS_FRESH)
 		run->flags |= RESTART_FRESH_PIDS;

@@ -593,8 +593,8 @@ struct ckpt_xcomp {
 /*
  * Follows CPU.  data[]: for each of @nr components a struct ckpt_xcomp and its
  * bytes, by rising number, as in the standard (not compacted) format of XSAVE.
- * "Component" 0 is the 512-byte legacy area (x87 and SSE together); a component
- * in its initial state is left out.
+ * "Component" 0 is the 512-byte legacy area (x87 and SSE together), always there;
+ * another one is left out in its initial state.
  */
 struct ckpt_hdr_xstate {
 	struct ckpt_hdr h;
