@@ -187,7 +187,7 @@ int ckpt_out_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 		if (n <= 0) {
 			if (io_again(n))
 				continue;
-			return out_error(ctx, n);
+			return out_error(ctx, n == -EAGAIN ? -EINTR : n);
 		}
 		ctx->out.written += n;
 		if (fatal_signal_pending(current) ||
@@ -389,7 +389,7 @@ int ckpt_in_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 		if (n <= 0) {
 			if (io_again(n))
 				continue;
-			return in_error(ctx, n);
+			return in_error(ctx, n == -EAGAIN ? -EINTR : n);
 		}
 		ctx->in.pos += n;
 		if (fatal_signal_pending(current))
