@@ -45,7 +45,7 @@ static __u32 tail_max(__s32 type)
 	case CKPT_HDR_FILE:
 		return CKPT_PATH_MAX;
 	case CKPT_HDR_TREE_TASK:
-		return CKPT_PID_LEVELS_MAX * sizeof(__s32);
+		return CKPT_PID_LEVELS_MAX * sizeof(__s32) + CKPT_PATH_MAX;
 	case CKPT_HDR_CRED:
 		return CKPT_GROUPS_MAX * sizeof(__u32);
 	case CKPT_HDR_PIPE_BUF:
@@ -59,6 +59,9 @@ static __u32 tail_max(__s32 type)
 		       (sizeof(struct ckpt_page_range) + CKPT_PAGE_SIZE);
 	case CKPT_HDR_TASK:
 		return CKPT_CPUS_MAX / 8;
+	case CKPT_HDR_SECCOMP:
+		return CKPT_SECCOMP_INSNS_MAX *
+		       sizeof(struct ckpt_seccomp_insn);
 	case CKPT_HDR_ERR:
 		return CKPT_ERR_MAX;
 	default:
@@ -164,7 +167,7 @@ const char *ckpt_check_rec(const struct ckpt_hdr *rec)
 		return ckpt_check_signals(rec);
 	case CKPT_HDR_MM ... CKPT_HDR_PGARR:
 		return ckpt_check_memory(rec);
-	case CKPT_HDR_TASK ... CKPT_HDR_RESTART_BLOCK:
+	case CKPT_HDR_TASK ... CKPT_HDR_SECCOMP:
 		return ckpt_check_task(rec);
 	case CKPT_HDR_ERR:
 		return check_err(rec);

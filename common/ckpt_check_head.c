@@ -92,13 +92,27 @@ static const char *tree_task_ids(const struct ckpt_hdr_tree_task *r)
 		return "tree_task: thread with an exit signal";
 	if (r->nr_levels < 1 || r->nr_levels > CKPT_PID_LEVELS_MAX)
 		return "tree_task: bad number of pid levels";
-	if (!ckpt_tail_ok(&r->h, sizeof(*r), r->nr_levels * sizeof(__s32)))
+	if (r->cgroup_len < 1 || r->cgroup_len > CKPT_PATH_MAX)
+		return "tree_task: bad length of its cgroup's path";
+	if (!ckpt_tail_ok(&r->h, sizeof(*r),
+			  r->nr_levels * sizeof(__s32) + r->cgroup_len))
 		return "tree_task: length does not match";
 	for (i = 0; i < r->nr_levels; i++)
 		if (r->pids[i] < 1)
 			return "tree_task: pid of a level not positive";
 	return r->pids[0] == r->pid ? NULL :
 				      "tree_task: first level's pid differs";
+}
+
+static const char *tree_task_cgroup(const struct ckpt_hdr_tree_task *r)
+{
+	const char *path = (const char *)&r->pids[r->nr_levels];
+
+	if (!ckpt_string_ok(path, r->cgroup_len))
+		return "tree_task: cgroup's path not terminated at its end";
+	if (r->cgroup_len > 1 && path[0] != '/')
+		return "tree_task: cgroup's path not absolute";
+	return NULL;
 }
 
 static const char *check_tree_task(const struct ckpt_hdr *h)
@@ -122,7 +136,7 @@ static const char *check_tree_task(const struct ckpt_hdr *h)
 		return "tree_task: time out of range";
 	if (!ckpt_terminated(r->comm, sizeof(r->comm)))
 		return "tree_task: comm not terminated";
-	return r->pad ? "tree_task: padding not zero" : NULL;
+	return tree_task_cgroup(r);
 }
 
 /**

@@ -6,7 +6,9 @@
 
 #define MM_FLAGS_KNOWN                                                       \
 	(CKPT_MM_DUMPABLE_MASK | CKPT_MM_THP_DISABLE | CKPT_MM_LOCK_FUTURE | \
-	 CKPT_MM_LOCK_ONFAULT | CKPT_MM_TOPDOWN | CKPT_MM_MDWE)
+	 CKPT_MM_LOCK_ONFAULT | CKPT_MM_TOPDOWN | CKPT_MM_MDWE |             \
+	 CKPT_MM_MEMBARRIER_GLOBAL | CKPT_MM_MEMBARRIER_PRIVATE |            \
+	 CKPT_MM_MEMBARRIER_SYNC_CORE | CKPT_MM_MEMBARRIER_RSEQ)
 #define DUMP_FILTER_KNOWN 0x1ffU /* core(5), nine bits */
 #define PROT_KNOWN 7U
 
@@ -53,6 +55,12 @@ static const char *check_mm(const struct ckpt_hdr *h)
 		return "mm: unknown bits in dump_filter";
 	if (r->nr_auxv > CKPT_AUXV_MAX)
 		return "mm: too many auxv words";
+	if (!(r->pkeys & 1) || r->pkeys >> CKPT_PKEYS)
+		return "mm: bad map of protection keys";
+	if (r->exec_pkey != -1 &&
+	    (r->exec_pkey < 1 || r->exec_pkey >= CKPT_PKEYS ||
+	     !(r->pkeys >> r->exec_pkey & 1)))
+		return "mm: bad protection key of executable areas";
 	if (!ckpt_tail_ok(h, sizeof(*r), r->nr_auxv * sizeof(__u64)))
 		return "mm: length does not match";
 	return mm_addresses(r);
@@ -88,6 +96,10 @@ static const char *check_vma(const struct ckpt_hdr *h)
 	of_file = r->kind == CKPT_VMA_FILE || r->kind == CKPT_VMA_SHARED_FILE;
 	if (of_file ? r->file_objref < 1 : r->file_objref != 0)
 		return "vma: bad objref of a file";
+	if (r->pkey >= CKPT_PKEYS)
+		return "vma: protection key out of range";
+	if (r->pad)
+		return "vma: padding not zero";
 	if (r->pgoff >= 1ULL << 52)
 		return "vma: page offset out of range";
 	if (!ckpt_padded_ok(r->name, sizeof(r->name)))

@@ -51,6 +51,8 @@ static const char *check_signal(const struct ckpt_hdr *h)
 		if (r->itimer[i].value > CKPT_TIME_MAX ||
 		    r->itimer[i].interval > CKPT_TIME_MAX)
 			return "signal: interval timer out of range";
+	if (!ckpt_rusage_ok(&r->exited))
+		return "signal: CPU time out of range";
 	return NULL;
 }
 

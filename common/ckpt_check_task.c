@@ -40,6 +40,18 @@ static const char *task_signals(const struct ckpt_hdr_task *r)
 		       NULL;
 }
 
+static const char *task_seccomp(const struct ckpt_hdr_task *r)
+{
+	if (r->seccomp >= CKPT_SECCOMP_MODES)
+		return "task: unknown mode of seccomp";
+	if (r->nr_seccomp > CKPT_SECCOMP_MAX)
+		return "task: too many seccomp filters";
+	if (r->nr_seccomp ? r->seccomp != CKPT_SECCOMP_FILTER :
+			    r->seccomp == CKPT_SECCOMP_FILTER)
+		return "task: seccomp filters do not go with its mode";
+	return NULL;
+}
+
 static const char *task_cpus(const struct ckpt_hdr_task *r)
 {
 	__u32 words = (r->nr_cpus + 63) / 64, rest = r->nr_cpus % 64;
@@ -73,6 +85,8 @@ static const char *check_task(const struct ckpt_hdr *h)
 		return "task: comm not terminated";
 	if (r->pad)
 		return "task: padding not zero";
+	if (!ckpt_rusage_ok(&r->rusage))
+		return "task: CPU time out of range";
 	if (r->rseq &&
 	    (r->rseq % RSEQ_ALIGN || r->rseq >= CKPT_ADDR_END ||
 	     r->rseq_len < RSEQ_ALIGN || r->rseq_len > CKPT_PAGE_SIZE))
@@ -80,6 +94,8 @@ static const char *check_task(const struct ckpt_hdr *h)
 	why = task_sched(r);
 	if (!why)
 		why = task_signals(r);
+	if (!why)
+		why = task_seccomp(r);
 	return why ? why : task_cpus(r);
 }
 
@@ -167,8 +183,22 @@ static const char *check_restart_block(const struct ckpt_hdr *h)
 	return NULL;
 }
 
+/* The instructions are for the kernel to check. */
+static const char *check_seccomp(const struct ckpt_hdr *h)
+{
+	const struct ckpt_hdr_seccomp *r = (const void *)h;
+
+	if (r->flags & ~CKPT_SECCOMP_LOG)
+		return "seccomp: unknown flags";
+	if (r->nr_insns < 1 || r->nr_insns > CKPT_SECCOMP_INSNS_MAX)
+		return "seccomp: bad number of instructions";
+	if ((__u64)h->len != sizeof(*r) + r->nr_insns * sizeof(r->insn[0]))
+		return "seccomp: length does not match";
+	return NULL;
+}
+
 /**
- * ckpt_check_task() - check TASK, CPU, XSTATE, RESTART_BLOCK
+ * ckpt_check_task() - check TASK, CPU, XSTATE, RESTART_BLOCK, SECCOMP
  * @h: record; its length is plausible
  *
  * Return: NULL, or what is wrong.
@@ -182,7 +212,9 @@ const char *ckpt_check_task(const struct ckpt_hdr *h)
 		return check_cpu(h);
 	case CKPT_HDR_XSTATE:
 		return check_xstate(h);
-	default:
+	case CKPT_HDR_RESTART_BLOCK:
 		return check_restart_block(h);
+	default:
+		return check_seccomp(h);
 	}
 }

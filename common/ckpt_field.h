@@ -13,6 +13,12 @@
 /* SIGKILL and SIGSTOP: never blocked, never pending in an image. */
 #define CKPT_SIGS_UNBLOCKABLE (1ULL << (9 - 1) | 1ULL << (19 - 1))
 
+/*
+ * CPU time, ns: the kernel adds several of them, and divides by the sum, which
+ * must not overflow.
+ */
+#define CKPT_CPU_TIME_MAX 0x1000000000000000ULL
+
 #define CKPT_PAGE_MASK (CKPT_PAGE_SIZE - 1ULL)
 
 static inline __u64 ckpt_pad8(__u64 len)
@@ -69,6 +75,15 @@ static inline int ckpt_padded_ok(const char *s, __u64 size)
 		size--;
 	}
 	return size && ckpt_all_zero(s, size);
+}
+
+/* Whether the kernel can count on from there. */
+static inline int ckpt_rusage_ok(const struct ckpt_rusage *r)
+{
+	return r->utime <= CKPT_CPU_TIME_MAX && r->stime <= CKPT_CPU_TIME_MAX &&
+	       r->runtime <= CKPT_CPU_TIME_MAX &&
+	       r->seen_utime <= CKPT_CPU_TIME_MAX &&
+	       r->seen_stime <= CKPT_CPU_TIME_MAX;
 }
 
 const char *ckpt_check_head(const struct ckpt_hdr *h);

@@ -3,7 +3,7 @@
  * The grammar of the stream: which record may follow which.
  *
  *	image	: HEADER HEADER_ARCH CONTAINER TREE TREE_TASK+ state* TRAILER
- *	state	: object | TASK CPU XSTATE RESTART_BLOCK SIGINFO*
+ *	state	: object | TASK CPU XSTATE RESTART_BLOCK SIGINFO* SECCOMP*
  *	object	: NSPROXY NS* | CRED | PIPE PIPE_BUF* | FILE | FILES FD* | FS |
  *		  SIGHAND | SIGNAL SIGINFO* TIMER* | MM (VMA PGARR*)+
  *
@@ -30,6 +30,7 @@ enum seq_state {
 	SEQ_XSTATE,
 	SEQ_RESTART_BLOCK,
 	SEQ_SIGINFO,
+	SEQ_SECCOMP,
 	SEQ_END,
 	SEQ_STATES
 };
@@ -51,6 +52,7 @@ static const __s32 seq_wants[SEQ_STATES] = {
 	[SEQ_XSTATE] = CKPT_HDR_XSTATE,
 	[SEQ_RESTART_BLOCK] = CKPT_HDR_RESTART_BLOCK,
 	[SEQ_SIGINFO] = CKPT_HDR_SIGINFO,
+	[SEQ_SECCOMP] = CKPT_HDR_SECCOMP,
 };
 
 static const char *seq_group(struct ckpt_seq *seq, enum seq_state state,
@@ -68,6 +70,8 @@ static const char *seq_counted(struct ckpt_seq *seq)
 		return NULL;
 	if (seq->state == SEQ_SHARED_SIGINFO)
 		return seq_group(seq, SEQ_TIMER, seq->then);
+	if (seq->state == SEQ_SIGINFO)
+		return seq_group(seq, SEQ_SECCOMP, seq->then);
 	seq->state = SEQ_STATE;
 	return NULL;
 }
@@ -93,6 +97,7 @@ static const char *seq_task(struct ckpt_seq *seq, const struct ckpt_hdr_task *r)
 {
 	seq->tasks_left--;
 	seq->left = r->nr_siginfo;
+	seq->then = r->nr_seccomp;
 	seq->state = SEQ_CPU;
 	return NULL;
 }
@@ -212,6 +217,8 @@ static const char *seq_wanted(struct ckpt_seq *seq, const struct ckpt_hdr *rec)
 		seq->state++;
 		return NULL;
 	case SEQ_RESTART_BLOCK:
+		if (!seq->left)
+			return seq_group(seq, SEQ_SECCOMP, seq->then);
 		return seq_group(seq, SEQ_SIGINFO, seq->left);
 	default:
 		return seq_counted(seq);

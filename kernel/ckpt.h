@@ -228,8 +228,9 @@ struct ckpt_inherited {
  * @inherited: descriptors that the caller gives
  * @committing: the point of no return has been passed
  * @old_mm: the task's own address space, while the new one is in its place
- * @scratch: during the commit a page of the new address space: code that has
- *	to hand a user pointer to a system call's entry puts its data there
+ * @scratch: during the commit CKPT_SCRATCH_SIZE bytes of the new address
+ *	space: code that has to hand a user pointer to a system call's entry
+ *	puts its data there
  * @task_image: what was read of the task
  */
 struct ckpt_restart {
@@ -245,16 +246,18 @@ struct ckpt_restart {
 	struct ckpt_task_image *task_image;
 };
 
+#define CKPT_SCRATCH_SIZE (64U << 10)
+
 /*
  * ckpt_syscall() - run a system call's own code with the caller's rights
  * Goes through the entry that user space goes through, so that every check is
- * the kernel's own.  User pointers must point into the scratch page
+ * the kernel's own.  User pointers must point into the scratch area
  * (ckpt_scratch_put()).
  */
 long ckpt_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
 		  unsigned long a2, unsigned long a3, unsigned long a4,
 		  unsigned long a5);
-/* Copy @len bytes to offset @off of the scratch page; its user address. */
+/* Copy @len bytes to offset @off of the scratch area; its user address. */
 void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off, const void *buf,
 			      size_t len);
 int ckpt_scratch_get(struct ckpt_ctx *ctx, size_t off, void *buf, size_t len);
@@ -294,12 +297,26 @@ int ckpt_sigpending_commit(struct ckpt_ctx *ctx,
  * task.c: what belongs to one task alone, but for CPU state: comm, scheduling,
  * affinity, ids of user memory (robust list, rseq), signal mask, flags.
  */
+struct ckpt_filter {
+	u32 flags; /* CKPT_SECCOMP_LOG */
+	u32 nr_insns;
+	struct ckpt_seccomp_insn *insn; /* in ckpt_filters.insn */
+};
+
+/* seccomp filters, the oldest one first */
+struct ckpt_filters {
+	u32 nr;
+	struct ckpt_filter *filter;
+	struct ckpt_seccomp_insn *insn;
+};
+
 struct ckpt_task_image {
 	struct ckpt_hdr_task *task; /* with its cpus[] */
 	struct ckpt_hdr_cpu cpu;
 	struct ckpt_hdr_xstate *xstate;
 	struct ckpt_hdr_restart_block rb;
 	struct ckpt_hdr_siginfo *siginfo;
+	struct ckpt_filters filters;
 };
 
 int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *t);
@@ -311,7 +328,7 @@ int ckpt_task_check(struct ckpt_ctx *ctx, const struct ckpt_task_image *img);
 /* while the caller's credentials still hold: scheduling, personality, ... */
 int ckpt_task_commit_early(struct ckpt_ctx *ctx,
 			   const struct ckpt_task_image *img);
-/* after the new credentials: pdeath_signal, no_new_privs, mask, rseq, ... */
+/* after the new credentials: name, pdeath_signal, mask, rseq, ... */
 int ckpt_task_commit_late(struct ckpt_ctx *ctx,
 			  const struct ckpt_task_image *img);
 
@@ -363,6 +380,10 @@ long ckpt_restart_self(struct file *dev_file,
 /* the part of a restart that the task itself does; *ret: what it returns */
 int ckpt_restart_task(struct ckpt_ctx *ctx, long *ret);
 int ckpt_restart_head(struct ckpt_ctx *ctx);
+
+/* cgroup.c */
+/* Path of the cgroup of @t, to be freed with kfree(). */
+char *ckpt_cgroup_path(struct ckpt_ctx *ctx, struct task_struct *t);
 
 /* obj_file.c */
 /* Path of @path as the caller sees it, checked to lead there; kfree(). */

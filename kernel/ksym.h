@@ -38,6 +38,7 @@ struct nsproxy;
 struct path;
 struct pt_regs;
 struct rlimit;
+struct rq;
 struct sighand_struct;
 struct task_struct;
 struct user_regset;

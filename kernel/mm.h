@@ -29,6 +29,22 @@ struct ckpt_mm_area {
 	int kind;
 };
 
+struct ckpt_hdr_mm;
+struct ckpt_hdr_vma;
+
+/* arch/x86/pkeys.c */
+void ckpt_pkeys_save(struct ckpt_hdr_mm *h, const struct mm_struct *mm);
+u32 ckpt_pkeys_of_flags(unsigned long vm_flags);
+int ckpt_pkeys_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_mm *h);
+void ckpt_pkeys_set(struct mm_struct *mm, const struct ckpt_hdr_mm *h);
+int ckpt_pkeys_area(struct ckpt_ctx *ctx, struct mm_struct *mm,
+		    const struct ckpt_hdr_vma *v);
+
+/* membarrier.c */
+u32 ckpt_membarrier_save(const struct mm_struct *mm);
+int ckpt_membarrier_commit(struct ckpt_ctx *ctx, u32 flags);
+
+/* mm_check.c */
 int ckpt_mm_check(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_area_kind(struct ckpt_ctx *ctx, const struct mm_struct *mm,
 		   const struct ckpt_mm_area *area);

@@ -2,15 +2,15 @@
 /*
  * What of an address space the image can hold: the whitelist.
  *
- * Refused: areas of drivers, hugetlb, userfaultfd, protection keys, shadow
- * stacks, sealed or droppable areas, NUMA policies, a vdso that was moved
- * apart or written to; LDT, membarrier registration, uprobes, allocated
- * protection keys, an address space shared with another process.
+ * Refused: areas of drivers, hugetlb, userfaultfd, shadow stacks, sealed or
+ * droppable areas, NUMA policies, a vdso that was moved apart or written to;
+ * LDT, uprobes, an address space shared with another process.
  */
 #include <linux/hugetlb_inline.h>
 #include <linux/ksm.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
+#include <linux/pkeys.h>
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/uprobes.h>
@@ -26,7 +26,8 @@
 	 VM_MAYEXEC | VM_MAYSHARE | VM_GROWSDOWN | VM_LOCKED |                 \
 	 VM_LOCKONFAULT | VM_SEQ_READ | VM_RAND_READ | VM_DONTCOPY |           \
 	 VM_ACCOUNT | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP |             \
-	 VM_SOFTDIRTY | VM_HUGEPAGE | VM_NOHUGEPAGE | VM_MERGEABLE)
+	 VM_SOFTDIRTY | VM_HUGEPAGE | VM_NOHUGEPAGE | VM_MERGEABLE |           \
+	 ARCH_VM_PKEY_FLAGS)
 
 static const struct {
 	unsigned long flag;
@@ -35,10 +36,6 @@ static const struct {
 	{ VM_HUGETLB, "a hugetlb mapping" },
 	{ VM_PFNMAP | VM_IO | VM_MIXEDMAP, "a mapping of a device" },
 	{ VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR, "userfaultfd" },
-#ifdef CONFIG_ARCH_HAS_PKEYS
-	{ VM_PKEY_BIT0 | VM_PKEY_BIT1 | VM_PKEY_BIT2 | VM_PKEY_BIT3,
-	  "a protection key" },
-#endif
 	{ VM_SEALED, "a sealed area" },
 	{ VM_DROPPABLE, "a droppable area" },
 	{ VM_DONTEXPAND, "a mapping that a driver made" },
@@ -151,17 +148,6 @@ int ckpt_mm_check(struct ckpt_ctx *ctx, struct mm_struct *mm)
 #ifdef CONFIG_MODIFY_LDT_SYSCALL
 	if (mm->context.ldt)
 		return ckpt_refuse(ctx, "memory", "%s", "an LDT");
-#endif
-#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
-	if (mm->context.pkey_allocation_map != 1 &&
-	    cpu_feature_enabled(X86_FEATURE_OSPKE))
-		return ckpt_refuse(ctx, "memory", "%s",
-				   "an allocated protection key");
-#endif
-#ifdef CONFIG_MEMBARRIER
-	if (atomic_read(&mm->membarrier_state))
-		return ckpt_refuse(ctx, "memory", "%s",
-				   "a membarrier registration");
 #endif
 	if (test_bit(MMF_HAS_UPROBES, &mm->flags))
 		return ckpt_refuse(ctx, "memory", "%s", "a uprobe");

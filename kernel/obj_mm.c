@@ -208,7 +208,7 @@ static u32 mm_flags_save(const struct mm_struct *mm)
 		flags |= CKPT_MM_LOCK_ONFAULT;
 	if (ckpt_mm_topdown(mm))
 		flags |= CKPT_MM_TOPDOWN;
-	return flags;
+	return flags | ckpt_membarrier_save(mm);
 }
 
 static unsigned int auxv_words(const struct mm_struct *mm)
@@ -220,7 +220,7 @@ static unsigned int auxv_words(const struct mm_struct *mm)
 	return n;
 }
 
-static void mm_fields_save(struct ckpt_hdr_mm *h, const struct mm_struct *mm)
+static void mm_fields_save(struct ckpt_hdr_mm *h, struct mm_struct *mm)
 {
 	unsigned int i;
 
@@ -228,6 +228,9 @@ static void mm_fields_save(struct ckpt_hdr_mm *h, const struct mm_struct *mm)
 	MM_FIELDS(M)
 #undef M
 	h->vdso = (unsigned long)mm->context.vdso;
+	h->hiwater_rss = get_mm_hiwater_rss(mm);
+	h->hiwater_vm = get_mm_hiwater_vm(mm);
+	ckpt_pkeys_save(h, mm);
 	h->dump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >>
 			 MMF_DUMP_FILTER_SHIFT;
 	for (i = 0; i < h->nr_auxv; i++)
@@ -254,6 +257,7 @@ static int area_save(struct ckpt_ctx *ctx, const struct ckpt_mm_area *area,
 		h->prot |= PROT_EXEC;
 	if (area->special)
 		return 0;
+	h->pkey = ckpt_pkeys_of_flags(area->flags);
 	for (i = 0; i < ARRAY_SIZE(area_flags); i++)
 		if (area->flags & area_flags[i].vm)
 			h->flags |= area_flags[i].image;
@@ -491,7 +495,9 @@ static int area_restore(struct ckpt_ctx *ctx, struct mm_struct *mm,
 			return err;
 		cond_resched();
 	}
-	return err < 0 ? err : area_advise(ctx, mm, &v);
+	if (err >= 0)
+		err = area_advise(ctx, mm, &v);
+	return err ?: ckpt_pkeys_area(ctx, mm, &v);
 }
 
 static int exe_restore(struct ckpt_ctx *ctx, struct mm_struct *mm, int objref)
@@ -535,6 +541,8 @@ static int mm_fields_restore(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	spin_unlock(&mm->arg_lock);
 	for (i = 0; i < h->nr_auxv && i < max; i++)
 		mm->saved_auxv[i] = h->auxv[i];
+	mm->hiwater_rss = h->hiwater_rss;
+	mm->hiwater_vm = h->hiwater_vm;
 	ckpt_mm_set_topdown(mm, h->flags & CKPT_MM_TOPDOWN);
 	mmap_write_unlock(mm);
 	return 0;
@@ -592,11 +600,13 @@ static int mm_fill(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	unsigned int i;
 	int err;
 
+	ckpt_pkeys_set(mm, h);
 	for (i = 0; i < h->nr_vmas; i++) {
 		err = area_restore(ctx, mm, h);
 		if (err)
 			return err;
 	}
+	ckpt_pkeys_set(mm, h);
 	err = exe_restore(ctx, mm, h->exe_objref);
 	if (err)
 		return err;
@@ -604,9 +614,9 @@ static int mm_fill(struct ckpt_ctx *ctx, struct mm_struct *mm,
 }
 
 /* What the caller could not give itself by mlockall() and prctl(). */
-static int mm_flags_check(struct ckpt_ctx *ctx, u32 flags)
+static int mm_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_mm *h)
 {
-	u32 dumpable = flags & CKPT_MM_DUMPABLE_MASK;
+	u32 flags = h->flags, dumpable = flags & CKPT_MM_DUMPABLE_MASK;
 
 	if ((flags & CKPT_MM_LOCK_FUTURE) && !can_do_mlock())
 		return ckpt_fail(ctx, -EPERM, "memory",
@@ -620,7 +630,7 @@ static int mm_flags_check(struct ckpt_ctx *ctx, u32 flags)
 	    !capable(CAP_SYS_ADMIN))
 		return ckpt_fail(ctx, -EPERM, "memory",
 				 "core dumps for root alone (dumpable 2) need CAP_SYS_ADMIN");
-	return 0;
+	return ckpt_pkeys_check(ctx, h);
 }
 
 static int mm_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
@@ -632,7 +642,7 @@ static int mm_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 	if (ctx->restart->old_mm)
 		return ckpt_fail(ctx, -EINVAL, "memory",
 				 "a second address space");
-	err = mm_flags_check(ctx, ((const struct ckpt_hdr_mm *)rec)->flags);
+	err = mm_check(ctx, (const struct ckpt_hdr_mm *)rec);
 	if (err)
 		return err;
 	h = kmemdup(rec, rec->len, GFP_KERNEL);
@@ -704,7 +714,7 @@ int ckpt_mm_commit(struct ckpt_ctx *ctx, void *staged)
  * @ctx: restart, in its last steps
  * @ptr: staged address space
  *
- * Return: 0.
+ * Return: 0, or a negative errno that has been reported.
  */
 int ckpt_mm_commit_flags(struct ckpt_ctx *ctx, void *ptr)
 {
@@ -726,7 +736,7 @@ int ckpt_mm_commit_flags(struct ckpt_ctx *ctx, void *ptr)
 			      ((unsigned long)staged->dump_filter
 				       << MMF_DUMP_FILTER_SHIFT &
 			       MMF_DUMP_FILTER_MASK));
-	return 0;
+	return ckpt_membarrier_commit(ctx, staged->flags);
 }
 
 const struct ckpt_obj_ops ckpt_mm_ops = {

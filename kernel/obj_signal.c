@@ -3,13 +3,13 @@
  * What the threads of a process share in their signal_struct.
  *
  * Captured: resource limits, itimers, POSIX timers, signals pending for the
- * process, oom_score_adj, the child-subreaper mark.
+ * process, oom_score_adj, the child-subreaper mark, CPU times and the other
+ * counters (rusage.c).
  * Refused: more than one thread; a process that is stopped, exits, executes a
  * program or dumps core; a namespace's init.
- * Not kept, the restarted process has its own: CPU times and other statistics
- * (CPU clocks begin with the restarter's), the controlling terminal (it belongs
- * to the session; a restarted process is in the session it was created in),
- * autogroup, audit state, "was continued" marks for wait().
+ * Not kept, the restarted process has its own: the controlling terminal (it
+ * belongs to the session; a restarted process is in the session it was created
+ * in), autogroup, audit state, "was continued" marks for wait().
  *
  * Rights: raising a hard limit and lowering oom_score_adj below what the
  * caller's own process may have both need CAP_SYS_RESOURCE, as for prlimit()
@@ -30,6 +30,7 @@
 #include <linux/syscalls.h>
 #include "ckpt.h"
 #include "ksym.h"
+#include "rusage.h"
 #include "timers.h"
 
 static_assert(RLIM_NLIMITS == CKPT_NLIMITS);
@@ -126,6 +127,7 @@ static int signal_write(struct ckpt_ctx *ctx, struct signal_struct *sig,
 	rec->nr_siginfo = nr;
 	rec->nr_timers = timers->nr;
 	limits_save(rec, t);
+	ckpt_rusage_save_process(sig, rec);
 	err = ckpt_itimers_save(ctx, t, rec->itimer);
 	if (!err)
 		err = ckpt_sigpending_save(ctx, t, &sig->shared_pending, nr);
@@ -288,6 +290,7 @@ int ckpt_signal_commit(struct ckpt_ctx *ctx, void *staged)
 	const struct ckpt_hdr_signal *rec = &s->rec;
 	int err;
 
+	ckpt_rusage_commit_process(ctx, rec);
 	oom_score_adj_commit(rec->oom_score_adj);
 	err = ckpt_syscall(__NR_prctl, PR_SET_CHILD_SUBREAPER,
 			   rec->child_subreaper, 0, 0, 0, 0);

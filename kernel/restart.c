@@ -33,7 +33,7 @@
  * @a5: ...
  *
  * Goes through the entry that user space goes through, so that every check is
- * the kernel's own.  User pointers must point into the scratch page.
+ * the kernel's own.  User pointers must point into the scratch area.
  *
  * Return: what the call returns.
  */
@@ -60,7 +60,7 @@ long ckpt_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
 /**
  * ckpt_scratch_put() - put something where a system call can read it
  * @ctx: restart, committing
- * @off: offset in the scratch page
+ * @off: offset in the scratch area
  * @buf: bytes
  * @len: how many
  *
@@ -71,7 +71,8 @@ void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off, const void *buf,
 {
 	void __user *to = ctx->restart->scratch + off;
 
-	if (WARN_ON_ONCE(!ctx->restart->scratch || off + len > PAGE_SIZE))
+	if (WARN_ON_ONCE(!ctx->restart->scratch ||
+			 off + len > CKPT_SCRATCH_SIZE))
 		return NULL;
 	return copy_to_user(to, buf, len) ? NULL : to;
 }
@@ -79,7 +80,7 @@ void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off, const void *buf,
 /**
  * ckpt_scratch_get() - read what a system call has put there
  * @ctx: restart, committing
- * @off: offset in the scratch page
+ * @off: offset in the scratch area
  * @buf: where to
  * @len: how many bytes
  *
@@ -87,7 +88,8 @@ void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off, const void *buf,
  */
 int ckpt_scratch_get(struct ckpt_ctx *ctx, size_t off, void *buf, size_t len)
 {
-	if (WARN_ON_ONCE(!ctx->restart->scratch || off + len > PAGE_SIZE))
+	if (WARN_ON_ONCE(!ctx->restart->scratch ||
+			 off + len > CKPT_SCRATCH_SIZE))
 		return -EFAULT;
 	return copy_from_user(buf, ctx->restart->scratch + off, len) ? -EFAULT :
 								       0;
@@ -334,18 +336,18 @@ static int scratch_map(struct ckpt_ctx *ctx)
 {
 	unsigned long addr;
 
-	addr = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+	addr = vm_mmap(NULL, 0, CKPT_SCRATCH_SIZE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
 	if (IS_ERR_VALUE(addr))
 		return ckpt_fail(ctx, (long)addr, "memory",
-				 "no room for a scratch page");
+				 "no room for a scratch area");
 	ctx->restart->scratch = (void __user *)addr;
 	return 0;
 }
 
 static void scratch_unmap(struct ckpt_ctx *ctx)
 {
-	vm_munmap((unsigned long)ctx->restart->scratch, PAGE_SIZE);
+	vm_munmap((unsigned long)ctx->restart->scratch, CKPT_SCRATCH_SIZE);
 	ctx->restart->scratch = NULL;
 }
 

@@ -8,7 +8,8 @@
  * if it is narrower than the task's cpuset, I/O priority, timer slack,
  * personality, parent-death and exit signal, no_new_privs, the user addresses
  * that the kernel has (clear_child_tid, robust list, rseq), signal masks,
- * alternate signal stack, signals pending for the task alone.
+ * alternate signal stack, signals pending for the task alone, what it has used
+ * (rusage.c), seccomp (seccomp.c).
  *
  * Locking: task_lock for comm and the I/O context; the rest is read of a task
  * that is frozen, or of current.
@@ -23,6 +24,8 @@
 #include "compat/task.h"
 #include "ckpt.h"
 #include "ksym.h"
+#include "rusage.h"
+#include "seccomp.h"
 
 static_assert(sizeof_field(struct ckpt_hdr_task, comm) == TASK_COMM_LEN);
 
@@ -131,21 +134,12 @@ static struct ckpt_hdr_task *task_rec(struct ckpt_ctx *ctx,
 	return rec;
 }
 
-/**
- * ckpt_task_save() - write the records of a task
- * @ctx: checkpoint; the task's objects have been saved
- * @t: task, frozen or current
- *
- * Return: 0, or a negative errno that has been reported.
- */
-int ckpt_task_save(struct ckpt_ctx *ctx, struct task_struct *t)
+static int task_write(struct ckpt_ctx *ctx, struct task_struct *t,
+		      const struct ckpt_filters *filters)
 {
 	struct ckpt_hdr_task *rec;
 	int err, nr;
 
-	if (rcu_access_pointer(t->cred) != rcu_access_pointer(t->real_cred))
-		return ckpt_fail(ctx, -EBUSY, "task",
-				 "its credentials are overridden");
 	nr = ckpt_sigpending_count(ctx, t, &t->pending);
 	if (nr < 0)
 		return nr;
@@ -156,11 +150,38 @@ int ckpt_task_save(struct ckpt_ctx *ctx, struct task_struct *t)
 	task_save_sched(t, rec);
 	task_save_signals(t, rec);
 	task_save_misc(t, rec);
+	ckpt_rusage_save_task(ctx, t, rec);
 	rec->nr_siginfo = nr;
+	rec->seccomp = t->seccomp.mode;
+	rec->nr_seccomp = filters->nr;
 	err = ckpt_cpu_save(ctx, t);
 	if (!err)
 		err = ckpt_restart_block_save(ctx, t);
-	return err ?: ckpt_sigpending_save(ctx, t, &t->pending, nr);
+	if (!err)
+		err = ckpt_sigpending_save(ctx, t, &t->pending, nr);
+	return err ?: ckpt_seccomp_save(ctx, filters);
+}
+
+/**
+ * ckpt_task_save() - write the records of a task
+ * @ctx: checkpoint; the task's objects have been saved
+ * @t: task, frozen or current
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_task_save(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	struct ckpt_filters filters = {};
+	int err;
+
+	if (rcu_access_pointer(t->cred) != rcu_access_pointer(t->real_cred))
+		return ckpt_fail(ctx, -EBUSY, "task",
+				 "its credentials are overridden");
+	err = ckpt_seccomp_gather(ctx, t, &filters);
+	if (!err)
+		err = task_write(ctx, t, &filters);
+	ckpt_filters_free(&filters);
+	return err;
 }
 
 /* ---- restart ---- */
@@ -176,6 +197,7 @@ void ckpt_task_image_free(struct ckpt_task_image *img)
 	kvfree(img->task);
 	kvfree(img->xstate);
 	kvfree(img->siginfo);
+	ckpt_filters_free(&img->filters);
 	kfree(img);
 }
 
@@ -246,8 +268,11 @@ static int task_read_rest(struct ckpt_ctx *ctx, struct ckpt_task_image *img)
 	err = rec_read(ctx, CKPT_HDR_RESTART_BLOCK, &img->rb, sizeof(img->rb));
 	if (err)
 		return err;
-	return ckpt_sigpending_restore(ctx, img->task->nr_siginfo,
-				       &img->siginfo);
+	err = ckpt_sigpending_restore(ctx, img->task->nr_siginfo,
+				      &img->siginfo);
+	if (err)
+		return err;
+	return ckpt_seccomp_restore(ctx, img->task, &img->filters);
 }
 
 /**

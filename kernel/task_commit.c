@@ -29,6 +29,8 @@
 #include "compat/task.h"
 #include "ckpt.h"
 #include "ksym.h"
+#include "rusage.h"
+#include "seccomp.h"
 #include "sighand.h"
 
 #define SIGS_UNBLOCKABLE (sigmask(SIGKILL) | sigmask(SIGSTOP))
@@ -316,6 +318,7 @@ int ckpt_task_commit_early(struct ckpt_ctx *ctx,
 	const struct ckpt_hdr_task *rec = img->task;
 	int err;
 
+	ckpt_rusage_commit_task(ctx, rec);
 	err = ckpt_sigpending_commit(ctx, img->siginfo, rec->nr_siginfo, false);
 	if (!err)
 		err = sched_commit(ctx, rec);
@@ -327,7 +330,10 @@ int ckpt_task_commit_early(struct ckpt_ctx *ctx,
 	if (!err)
 		err = task_call(ctx, "personality", __NR_personality,
 				rec->personality, 0, 0);
-	return err;
+	if (!err && (rec->flags & CKPT_TASK_NO_NEW_PRIVS))
+		err = task_call(ctx, "no_new_privs", __NR_prctl,
+				PR_SET_NO_NEW_PRIVS, 1, 0);
+	return err ?: ckpt_seccomp_commit(ctx, rec, &img->filters);
 }
 
 static int prctl_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec)
@@ -343,9 +349,6 @@ static int prctl_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec)
 	if (!err)
 		err = task_call(ctx, "parent-death signal", __NR_prctl,
 				PR_SET_PDEATHSIG, rec->pdeath_signal, 0);
-	if (!err && (rec->flags & CKPT_TASK_NO_NEW_PRIVS))
-		err = task_call(ctx, "no_new_privs", __NR_prctl,
-				PR_SET_NO_NEW_PRIVS, 1, 0);
 	return err;
 }
 

@@ -7,7 +7,7 @@
  * belongs to, or is one of these that a restarted task has from its restarter:
  * cgroups, cpuset, audit ids, autogroup, resctrl group, Yama's exceptions,
  * perf events that others count it with, BPF task storage, NUMA statistics,
- * CPU times, I/O and fault counters.
+ * delay accounting.
  *
  * Locking: task_lock for the I/O context; the rest is read of a task that is
  * frozen, or of current.
@@ -22,6 +22,7 @@
 #include <linux/thread_info.h>
 #include "compat/task.h"
 #include "ckpt.h"
+#include "seccomp.h"
 
 static bool is_traced(struct task_struct *t)
 {
@@ -47,11 +48,6 @@ static bool is_32bit(struct task_struct *t)
 static bool is_vfork_child(struct task_struct *t)
 {
 	return READ_ONCE(t->vfork_done);
-}
-
-static bool has_seccomp(struct task_struct *t)
-{
-	return t->seccomp.mode != SECCOMP_MODE_DISABLED;
 }
 
 static bool has_user_dispatch(struct task_struct *t)
@@ -131,9 +127,11 @@ static bool has_spec_control(struct task_struct *t)
 	       test_tsk_thread_flag(t, TIF_SPEC_L1D_FLUSH);
 }
 
+/* Strict seccomp takes it away, too, and does so again. */
 static bool has_no_tsc(struct task_struct *t)
 {
-	return test_tsk_thread_flag(t, TIF_NOTSC);
+	return test_tsk_thread_flag(t, TIF_NOTSC) &&
+	       t->seccomp.mode != SECCOMP_MODE_STRICT;
 }
 
 static bool has_no_cpuid(struct task_struct *t)
@@ -218,7 +216,6 @@ static const struct {
 	{ is_stopped, "a stopped task" },
 	{ is_32bit, "a 32-bit task" },
 	{ is_vfork_child, "a child of vfork() before its execve()" },
-	{ has_seccomp, "seccomp" },
 	{ has_user_dispatch, "syscall user dispatch" },
 	{ has_io_uring, "io_uring" },
 	{ has_sem_undo, "a System V semaphore undo list" },
@@ -276,5 +273,5 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *t)
 	if (!ctx->self && inside_call(t))
 		return ckpt_refuse(ctx, "task",
 				   "a system call that freezing did not end (vfork)");
-	return 0;
+	return ckpt_seccomp_collect(ctx, t);
 }

@@ -289,15 +289,20 @@ static u64 timens_add(u64 ns, const struct timespec64 *offset)
 	return ns + timespec64_to_ns(offset);
 }
 
-static int save_tree_task(struct ckpt_ctx *ctx, struct task_struct *t)
+static int tree_task_write(struct ckpt_ctx *ctx, struct task_struct *t,
+			   const char *cgroup)
 {
 	const struct nsproxy *nsproxy = ctx->objs[CKPT_OBJ_NSPROXY];
 	struct time_namespace *tns = nsproxy->time_ns;
+	size_t cgroup_len = strlen(cgroup) + 1;
 	struct ckpt_hdr_tree_task *h;
 
-	h = ckpt_out_rec(ctx, CKPT_HDR_TREE_TASK, struct_size(h, pids, 1));
+	h = ckpt_out_rec(ctx, CKPT_HDR_TREE_TASK,
+			 struct_size(h, pids, 1) + cgroup_len);
 	if (IS_ERR(h))
 		return PTR_ERR(h);
+	h->cgroup_len = cgroup_len;
+	memcpy(&h->pids[1], cgroup, cgroup_len);
 	save_ids(h, t);
 	h->mm_objref = ckpt_obj_ref(ctx, ctx->objs[CKPT_OBJ_MM]);
 	h->files_objref = ckpt_obj_ref(ctx, ctx->objs[CKPT_OBJ_FILES]);
@@ -310,6 +315,18 @@ static int save_tree_task(struct ckpt_ctx *ctx, struct task_struct *t)
 	h->time_boot = timens_add(ctx->time_boot, &tns->offsets.boottime);
 	get_task_comm(h->comm, t);
 	return 0;
+}
+
+static int save_tree_task(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	char *cgroup = ckpt_cgroup_path(ctx, t);
+	int err;
+
+	if (IS_ERR(cgroup))
+		return PTR_ERR(cgroup);
+	err = tree_task_write(ctx, t, cgroup);
+	kfree(cgroup);
+	return err;
 }
 
 /**

@@ -927,24 +927,6 @@ TEST_F(memory, shared_anonymous_is_refused)
 				"shared anonymous memory|not supported"));
 }
 
-static int protection_key(struct ct_shared *s, void *arg)
-{
-	int key = pkey_alloc(0, 0);
-
-	CT_CHECK(s, key > 0);
-	ct_step(s, 1);
-	CT_EQ(s, 0, pkey_free(key));
-	return 0;
-}
-
-TEST_F(memory, protection_key_is_refused)
-{
-	if (pkey_free(pkey_alloc(0, 0)))
-		SKIP(return, "the CPU has no protection keys");
-	ASSERT_EQ(0, ct_refuses(&self->ct, protection_key, NULL,
-				"protection key|not supported"));
-}
-
 static int local_descriptor_table(struct ct_shared *s, void *arg)
 {
 	struct {

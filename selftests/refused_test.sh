@@ -155,22 +155,12 @@ libc.shmat.restype = ctypes.c_void_p
 libc.shmat(i, None, 0)
 libc.shmctl(i, 0, None)
 PY
-refused membarrier 'a membarrier registration' <<'PY'
-sys_call(324, 16, 0, 0)
-PY
 refused ldt 'an LDT' <<'PY'
 desc = struct.pack("IIII", 0, 0x1000, 0xfffff, 0x51)
 sys_call(154, 1, desc, len(desc))
 PY
 refused io_ports 'I/O ports' <<'PY'
 sys_call(173, 0x80, 1, 1)
-PY
-refused seccomp 'seccomp' <<'PY'
-libc.prctl(38, 1, 0, 0, 0)
-code = struct.pack("HBBI", 6, 0, 0, 0x7fff0000)
-buf = ctypes.create_string_buffer(code)
-prog = struct.pack("HxxxxxxP", 1, ctypes.addressof(buf))
-libc.prctl(22, 2, prog, 0, 0)
 PY
 refused threads 'threads' <<'PY'
 import threading

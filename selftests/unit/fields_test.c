@@ -79,10 +79,12 @@ enum {
 	type_of_cpu = CKPT_HDR_CPU,
 	type_of_xstate = CKPT_HDR_XSTATE,
 	type_of_restart_block = CKPT_HDR_RESTART_BLOCK,
+	type_of_seccomp = CKPT_HDR_SECCOMP,
 	type_of_trailer = CKPT_HDR_TRAILER,
 };
 
 #define ENDLESS 0x8000000000000000ULL /* ns, more than ktime_t holds */
+#define CPU_ENDLESS ((1ULL << 60) + 1) /* ns of CPU time, too many */
 #define BEYOND 0x800000000000ULL /* not an address of user space */
 
 /* The good image's n-th FILE record. */
@@ -157,7 +159,7 @@ static void tree_rules(void)
 	    r->nr_levels = -1);
 	BAD(tree_task, 0, "tree_task: length does not match", r->nr_levels = 3);
 	BAD(tree_task, 0, "tree_task: pid of a level not positive",
-	    r->nr_levels = 2);
+	    (r->nr_levels = 2, r->cgroup_len -= 4, r->pids[1] = 0));
 	BAD(tree_task, 0, "tree_task: first level's pid differs", r->pids[0]++);
 	BAD(tree_task, 0, "tree_task: exit state not supported",
 	    r->exit_state = 32);
@@ -170,7 +172,16 @@ static void tree_rules(void)
 	    r->time_mono = ENDLESS);
 	BAD(tree_task, 0, "tree_task: comm not terminated",
 	    memset(r->comm, 'x', sizeof(r->comm)));
-	BAD(tree_task, 0, "tree_task: padding not zero", r->pad = 1);
+	BAD(tree_task, 0, "tree_task: bad length of its cgroup's path",
+	    r->cgroup_len = 0);
+	BAD(tree_task, 0, "tree_task: bad length of its cgroup's path",
+	    r->cgroup_len = -1);
+	BAD(tree_task, 0, "tree_task: length does not match",
+	    r->cgroup_len += 8);
+	BAD(tree_task, 0, "tree_task: cgroup's path not terminated at its end",
+	    ((char *)&r->pids[1])[2] = 0);
+	BAD(tree_task, 0, "tree_task: cgroup's path not absolute",
+	    ((char *)&r->pids[1])[0] = 'x');
 	FINE(tree_task, 0, r->ppid = 0);
 }
 
@@ -302,6 +313,10 @@ static void signal_rules(void)
 	BAD(signal, 0, "signal: next timer id negative", r->next_timer_id = -1);
 	BAD(signal, 0, "signal: too many pending signals", r->nr_siginfo = -1);
 	BAD(signal, 0, "signal: too many timers", r->nr_timers = -1);
+	BAD(signal, 0, "signal: CPU time out of range",
+	    r->exited.utime = CPU_ENDLESS);
+	FINE(signal, 0, r->exited.utime = CPU_ENDLESS - 1);
+	FINE(signal, 0, r->children.utime = ENDLESS);
 	BAD(signal, 0, "signal: soft limit above the hard one",
 	    r->rlim[15].max = 1);
 	BAD(signal, 0, "signal: interval timer out of range",
@@ -340,7 +355,7 @@ static void timer_rules(void)
 static void mm_rules(void)
 {
 	BAD(mm, 0, "mm: objref not positive", r->objref = 0);
-	BAD(mm, 0, "mm: unknown flags", r->flags = 1 << 7);
+	BAD(mm, 0, "mm: unknown flags", r->flags = 1 << 11);
 	BAD(mm, 0, "mm: dumpable out of range", r->flags = 3);
 	BAD(mm, 0, "mm: bad number of areas", r->nr_vmas = 0);
 	BAD(mm, 0, "mm: bad number of areas", r->nr_vmas = -1);
@@ -348,6 +363,17 @@ static void mm_rules(void)
 	BAD(mm, 0, "mm: unknown bits in dump_filter", r->dump_filter = 512);
 	BAD(mm, 0, "mm: too many auxv words", r->nr_auxv = 65);
 	BAD(mm, 0, "mm: length does not match", r->nr_auxv = 3);
+	BAD(mm, 0, "mm: bad map of protection keys", r->pkeys &= ~1);
+	BAD(mm, 0, "mm: bad map of protection keys", r->pkeys |= 1 << 16);
+	BAD(mm, 0, "mm: bad protection key of executable areas",
+	    r->exec_pkey = 14);
+	BAD(mm, 0, "mm: bad protection key of executable areas",
+	    r->exec_pkey = 0);
+	BAD(mm, 0, "mm: bad protection key of executable areas",
+	    r->exec_pkey = 16);
+	BAD(mm, 0, "mm: bad protection key of executable areas",
+	    r->exec_pkey = -2);
+	FINE(mm, 0, (r->pkeys = 1, r->exec_pkey = -1));
 	BAD(mm, 0, "mm: bad range of code or data", r->end_code = 1);
 	BAD(mm, 0, "mm: bad range of code or data", r->end_data = BEYOND);
 	BAD(mm, 0, "mm: bad brk", r->brk = r->start_brk - 1);
@@ -379,6 +405,9 @@ static void vma_rules(void)
 	BAD(vma, 1, "vma: bad objref of a file", r->file_objref = 1);
 	BAD(vma, 0, "vma: bad objref of a file", r->file_objref = 0);
 	BAD(vma, 0, "vma: page offset out of range", r->pgoff = 1ULL << 52);
+	BAD(vma, 1, "vma: protection key out of range", r->pkey = 16);
+	BAD(vma, 1, "vma: padding not zero", r->pad = 1);
+	FINE(vma, 1, r->pkey = 3);
 	BAD(vma, 1, "vma: name not padded with zeros", r->name[79] = 'x');
 	BAD(vma, 0, "vma: name of an area that is not anonymous",
 	    r->name[0] = 'x');
@@ -435,6 +464,22 @@ static void task_rules(void)
 	BAD(task, 0, "task: comm not terminated",
 	    memset(r->comm, 'x', sizeof(r->comm)));
 	BAD(task, 0, "task: padding not zero", r->pad = 1);
+	BAD(task, 0, "task: CPU time out of range",
+	    r->rusage.utime = CPU_ENDLESS);
+	BAD(task, 0, "task: CPU time out of range",
+	    r->rusage.stime = CPU_ENDLESS);
+	BAD(task, 0, "task: CPU time out of range",
+	    r->rusage.runtime = CPU_ENDLESS);
+	BAD(task, 0, "task: CPU time out of range",
+	    r->rusage.seen_utime = CPU_ENDLESS);
+	BAD(task, 0, "task: CPU time out of range",
+	    r->rusage.seen_stime = CPU_ENDLESS);
+	BAD(task, 0, "task: unknown mode of seccomp", r->seccomp = 3);
+	BAD(task, 0, "task: too many seccomp filters", r->nr_seccomp = -1);
+	BAD(task, 0, "task: seccomp filters do not go with its mode",
+	    r->seccomp = CKPT_SECCOMP_STRICT);
+	BAD(task, 0, "task: seccomp filters do not go with its mode",
+	    r->nr_seccomp = 0);
 	BAD(task, 0, "task: bad rseq area", r->rseq += 8);
 	BAD(task, 0, "task: bad rseq area", r->rseq = BEYOND);
 	BAD(task, 0, "task: bad rseq area", r->rseq_len = 31);
@@ -471,6 +516,12 @@ static void cpu_rules(void)
 	BAD(cpu, 0, "cpu: selector out of range", r->fs = 0x10000);
 	BAD(cpu, 0, "cpu: segment base beyond user space", r->fs_base = BEYOND);
 	BAD(cpu, 0, "cpu: segment base beyond user space", r->gs_base = -1);
+	BAD(seccomp, 0, "seccomp: unknown flags", r->flags = 2);
+	BAD(seccomp, 0, "seccomp: bad number of instructions", r->nr_insns = 0);
+	BAD(seccomp, 0, "seccomp: bad number of instructions",
+	    r->nr_insns = -1);
+	BAD(seccomp, 0, "seccomp: length does not match", r->nr_insns = 2);
+	BAD(seccomp, 1, "order: unexpected type of record", ib_remove(&ib, at));
 	BAD(restart_block, 0, "restart_block: unknown kind",
 	    r->kind = CKPT_RESTART_KINDS);
 	BAD(restart_block, 0, "restart_block: unknown clock", r->clockid = 12);

@@ -45,6 +45,7 @@ enum {
 };
 
 #define IB_PID 1234
+#define IB_CGROUP "/jobs/one"
 #define IB_CODE 0x400000ULL
 #define IB_HEAP 0x10000000ULL
 #define IB_STACK 0x7ffffff00000ULL
@@ -197,7 +198,8 @@ static inline void ib_add_tree(struct ib *ib)
 	struct ckpt_hdr_tree_task *t;
 
 	tree->nr_tasks = 1;
-	t = ib_add(ib, CKPT_HDR_TREE_TASK, sizeof(*t) + sizeof(t->pids[0]));
+	t = ib_add(ib, CKPT_HDR_TREE_TASK,
+		   sizeof(*t) + sizeof(t->pids[0]) + sizeof(IB_CGROUP));
 	t->pid = IB_PID;
 	t->tgid = IB_PID;
 	t->ppid = 1;
@@ -217,6 +219,8 @@ static inline void ib_add_tree(struct ib *ib)
 	ib_text(t->comm, "job");
 	t->nr_levels = 1;
 	t->pids[0] = IB_PID;
+	t->cgroup_len = sizeof(IB_CGROUP);
+	memcpy(&t->pids[1], IB_CGROUP, sizeof(IB_CGROUP));
 }
 
 static inline void ib_add_cred(struct ib *ib)
@@ -413,6 +417,8 @@ static inline void ib_add_memory(struct ib *ib)
 	m->start_brk = IB_HEAP;
 	m->brk = IB_HEAP + 0x8000;
 	m->start_stack = IB_STACK + 0x1000;
+	m->pkeys = 1 | 1 << 3 | 1 << 15;
+	m->exec_pkey = 15;
 	m->nr_auxv = 4;
 	m->auxv[0] = 6;
 	m->auxv[1] = 4096;
@@ -442,6 +448,18 @@ static inline void ib_add_xstate(struct ib *ib)
 	c->size = 256;
 }
 
+/* A filter that allows everything. */
+static inline void ib_add_seccomp(struct ib *ib, __u32 flags)
+{
+	struct ckpt_hdr_seccomp *s;
+
+	s = ib_add(ib, CKPT_HDR_SECCOMP, sizeof(*s) + sizeof(s->insn[0]));
+	s->flags = flags;
+	s->nr_insns = 1;
+	s->insn[0].code = 6; /* BPF_RET | BPF_K */
+	s->insn[0].k = 0x7fff0000; /* SECCOMP_RET_ALLOW */
+}
+
 static inline void ib_add_task(struct ib *ib)
 {
 	struct ckpt_hdr_task *t;
@@ -464,6 +482,8 @@ static inline void ib_add_task(struct ib *ib)
 	t->sas_ss_flags = 2;
 	t->nr_siginfo = 1;
 	t->nr_cpus = 2;
+	t->seccomp = CKPT_SECCOMP_FILTER;
+	t->nr_seccomp = 2;
 	t->cpus[0] = 1;
 	c = ib_add(ib, CKPT_HDR_CPU, sizeof(*c));
 	c->ip = IB_CODE;
@@ -475,6 +495,8 @@ static inline void ib_add_task(struct ib *ib)
 	ib_add(ib, CKPT_HDR_RESTART_BLOCK,
 	       sizeof(struct ckpt_hdr_restart_block));
 	ib_add_siginfo(ib, 12);
+	ib_add_seccomp(ib, 0);
+	ib_add_seccomp(ib, CKPT_SECCOMP_LOG);
 }
 
 static inline void ib_add_trailer(struct ib *ib)

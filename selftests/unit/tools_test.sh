@@ -112,7 +112,7 @@ shows '1234       1    1234    1000  job' 'ckptinfo: the tasks' \
 shows '/tmp/out' 'ckptinfo: the files' ckptinfo good.img
 shows '2 pages stored (8 KiB), 6 of zeros' 'ckptinfo: the memory' \
 	ckptinfo good.img
-shows '48 records, 15472 bytes' 'ckptinfo: the totals' ckptinfo good.img
+shows '50 records, 16064 bytes' 'ckptinfo: the totals' ckptinfo good.img
 shows 'TRAILER' 'ckptinfo -v: every record' ckptinfo -v good.img
 shows 'job' 'ckptinfo reads a pipe' sh -c "cat good.img | '$bin/ckptinfo' -p"
 shows 'no error' 'ckptinfo -e: no error' ckptinfo -e good.img

@@ -31,7 +31,7 @@
 
 #define CKPT_MAGIC_HEADER 0x31474d4954504b43ULL /* "CKPTIMG1" */
 #define CKPT_MAGIC_TRAILER 0x31444e4554504b43ULL /* "CKPTEND1" */
-#define CKPT_REVISION 1
+#define CKPT_REVISION 2
 #define CKPT_ARCH_X86_64 62 /* EM_X86_64 */
 #define CKPT_PAGE_SIZE 4096
 
@@ -46,6 +46,9 @@
 #define CKPT_SIGINFOS_MAX 65536
 #define CKPT_TIMERS_MAX 65536
 #define CKPT_GROUPS_MAX 65536
+#define CKPT_SECCOMP_MAX 8192 /* filters of a task */
+#define CKPT_SECCOMP_INSNS_MAX 4096 /* instructions of one */
+#define CKPT_PKEYS 16
 #define CKPT_ERR_MAX 512
 
 struct ckpt_hdr {
@@ -87,6 +90,7 @@ struct ckpt_hdr {
 	X(CPU, 41, ckpt_hdr_cpu, 0)                     \
 	X(XSTATE, 42, ckpt_hdr_xstate, 1)               \
 	X(RESTART_BLOCK, 43, ckpt_hdr_restart_block, 0) \
+	X(SECCOMP, 44, ckpt_hdr_seccomp, 1)             \
 	X(ERR, 62, ckpt_hdr_err, 1)                     \
 	X(TRAILER, 63, ckpt_hdr_trailer, 0)
 
@@ -228,8 +232,13 @@ struct ckpt_hdr_tree_task {
 	__u64 time_boot; /* ns, CLOCK_BOOTTIME as the task saw it */
 	char comm[16];
 	__u32 nr_levels; /* entries of pids[] */
-	__u32 pad;
-	__s32 pids[]; /* from the checkpointer's level inwards; padded to 8 */
+	__u32 cgroup_len; /* bytes of the cgroup's path with its NUL; 1: none */
+	/*
+	 * From the checkpointer's level inwards; behind them the path of the
+	 * task's cgroup (version 2) in the checkpointer's cgroup namespace, that
+	 * of the tools' freezer left out; padded to 8.
+	 */
+	__s32 pids[];
 };
 
 /* ---- namespaces and credentials ---------------------------------------- */
@@ -397,6 +406,18 @@ struct ckpt_itimer {
 	__u64 interval; /* ns */
 };
 
+/* What tasks have used, as getrusage() and /proc/PID/io count it. */
+struct ckpt_rusage {
+	__u64 utime, stime; /* ns, as ticks have counted them */
+	__u64 runtime; /* ns, as the CPU clocks count; 0 of children */
+	__u64 seen_utime, seen_stime; /* ns, last told anyone; children: 0 */
+	__u64 nvcsw, nivcsw; /* context switches */
+	__u64 minflt, majflt; /* page faults */
+	__u64 inblock, oublock; /* blocks of 512 bytes */
+	__u64 rchar, wchar, syscr, syscw;
+	__u64 read_bytes, write_bytes, cancelled_write_bytes;
+};
+
 struct ckpt_hdr_signal {
 	struct ckpt_hdr h;
 	__u64 csum;
@@ -408,6 +429,10 @@ struct ckpt_hdr_signal {
 	__u32 nr_timers; /* TIMER records that follow those */
 	struct ckpt_rlimit rlim[CKPT_NLIMITS]; /* by RLIMIT_* */
 	struct ckpt_itimer itimer[CKPT_NITIMERS]; /* by ITIMER_* */
+	struct ckpt_rusage exited; /* threads that have exited */
+	struct ckpt_rusage children; /* children that were waited for */
+	__u64 maxrss; /* pages, of the process so far */
+	__u64 children_maxrss; /* pages, of the largest child */
 };
 
 struct ckpt_hdr_siginfo {
@@ -444,6 +469,11 @@ struct ckpt_hdr_timer {
 #define CKPT_MM_LOCK_ONFAULT (1U << 4) /* ... | MCL_ONFAULT */
 #define CKPT_MM_TOPDOWN (1U << 5) /* mmap() searches downwards */
 #define CKPT_MM_MDWE (1U << 6) /* PR_SET_MDWE, refused for now */
+/* registered with membarrier(2) for MEMBARRIER_CMD_... */
+#define CKPT_MM_MEMBARRIER_GLOBAL (1U << 7) /* GLOBAL_EXPEDITED */
+#define CKPT_MM_MEMBARRIER_PRIVATE (1U << 8) /* PRIVATE_EXPEDITED */
+#define CKPT_MM_MEMBARRIER_SYNC_CORE (1U << 9) /* ..._SYNC_CORE */
+#define CKPT_MM_MEMBARRIER_RSEQ (1U << 10) /* ..._RSEQ */
 
 #define CKPT_AUXV_MAX 64
 
@@ -459,6 +489,9 @@ struct ckpt_hdr_mm {
 	__u64 arg_start, arg_end, env_start, env_end;
 	__u64 mmap_base, mmap_legacy_base;
 	__u64 vdso; /* address of the vdso's text, 0 if unmapped */
+	__u64 hiwater_rss, hiwater_vm; /* pages: VmHWM, VmPeak */
+	__u32 pkeys; /* bit n: protection key n is allocated; 0 always is */
+	__s32 exec_pkey; /* key of areas with PROT_EXEC alone; -1: none yet */
 	__u32 dump_filter; /* coredump_filter */
 	__u32 nr_auxv; /* 64-bit words of auxv[] */
 	__u64 auxv[];
@@ -500,6 +533,8 @@ struct ckpt_hdr_vma {
 	__u32 prot;
 	__u32 flags; /* CKPT_VMA_* */
 	__s32 file_objref;
+	__u32 pkey; /* protection key */
+	__u32 pad;
 	char name[80]; /* PR_SET_VMA_ANON_NAME, NUL padded */
 };
 
@@ -570,7 +605,12 @@ struct ckpt_hdr_task {
 	__u32 sas_ss_flags;
 	__u32 nr_siginfo; /* SIGINFO records after RESTART_BLOCK: private ones */
 	__u32 nr_cpus; /* bits of cpus[] */
+	__u32 seccomp; /* CKPT_SECCOMP_* */
+	__u32 nr_seccomp; /* SECCOMP records, last of the task's */
 	__u32 pad;
+	__s64 start_mono; /* ns, CLOCK_MONOTONIC of its start, as it sees it */
+	__s64 start_boot; /* ns, CLOCK_BOOTTIME of its start, as it sees it */
+	struct ckpt_rusage rusage;
 	__u64 cpus[]; /* bit n: CPU n allowed */
 };
 
@@ -635,6 +675,32 @@ struct ckpt_hdr_restart_block {
 	__u32 val; /* futex */
 	__u32 flags; /* CKPT_FUTEX_* */
 	__u32 bitset; /* futex */
+};
+
+/* ckpt_hdr_task.seccomp, as seccomp(2) numbers the modes */
+enum ckpt_seccomp_mode {
+	CKPT_SECCOMP_NONE,
+	CKPT_SECCOMP_STRICT,
+	CKPT_SECCOMP_FILTER,
+	CKPT_SECCOMP_MODES
+};
+
+/* ckpt_hdr_seccomp.flags */
+#define CKPT_SECCOMP_LOG (1U << 0) /* SECCOMP_FILTER_FLAG_LOG */
+
+struct ckpt_seccomp_insn { /* struct sock_filter */
+	__u16 code;
+	__u8 jt, jf;
+	__u32 k;
+};
+
+/* Last of a task: its seccomp filters, the oldest one first. */
+struct ckpt_hdr_seccomp {
+	struct ckpt_hdr h;
+	__u64 csum;
+	__u32 flags; /* CKPT_SECCOMP_LOG */
+	__u32 nr_insns;
+	struct ckpt_seccomp_insn insn[];
 };
 
 /* ---- the end --------------------------------------------------------------- */

@@ -24,6 +24,7 @@
 #include <linux/slab.h>
 #include <linux/syscalls.h>
 #include <linux/task_work.h>
+#include <linux/utsname.h>
 #include <asm/debugreg.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/sched.h>
@@ -284,12 +285,37 @@ void ckpt_arch_header(struct ckpt_hdr_header_arch *h)
 static const struct {
 	int word;
 	u32 mask;
+	int leaf; /* the kernel's word of the same bits */
 } user_features[] = {
-	{ CKPT_CPUID_1_ECX, 0x7ed83203 }, /* SSE3..RDRAND */
-	{ CKPT_CPUID_7_EBX, 0xfdbf0929 }, /* FSGSBASE..AVX512VL, not ERMS */
-	{ CKPT_CPUID_7_ECX, 0x18405f52 }, /* AVX512_VBMI..MOVDIR64B */
-	{ CKPT_CPUID_80000001_ECX, 0x00210960 }, /* LZCNT..TBM */
+	{ CKPT_CPUID_1_ECX, 0x7ed83203, CPUID_1_ECX }, /* SSE3..RDRAND */
+	/* FSGSBASE..AVX512VL, not ERMS */
+	{ CKPT_CPUID_7_EBX, 0xfdbf0929, CPUID_7_0_EBX },
+	/* AVX512_VBMI..MOVDIR64B */
+	{ CKPT_CPUID_7_ECX, 0x18405f52, CPUID_7_ECX },
+	/* LZCNT..TBM */
+	{ CKPT_CPUID_80000001_ECX, 0x00210960, CPUID_8000_0001_ECX },
 };
+
+/* Names of features, as /proc/cpuinfo has them. */
+static void feature_names(int leaf, u32 bits, char *buf, size_t size)
+{
+	size_t used = 0;
+	int bit;
+
+	for (bit = 0; bit < 32 && used < size; bit++) {
+		const char *name = KDATA(x86_cap_flags)[leaf * 32 + bit];
+
+		if (!(bits & BIT(bit)))
+			continue;
+		if (used)
+			used += scnprintf(buf + used, size - used, ", ");
+		if (name)
+			used += scnprintf(buf + used, size - used, "%s", name);
+		else
+			used += scnprintf(buf + used, size - used,
+					  "bit %d of word %d", bit, leaf);
+	}
+}
 
 /**
  * ckpt_arch_check() - whether a program of that machine can go on here
@@ -303,22 +329,26 @@ int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_header *header,
 		    const struct ckpt_hdr_header_arch *h)
 {
 	struct ckpt_hdr_header_arch here = {};
+	char names[160];
 	u32 missing;
 	int i;
 
 	ckpt_arch_header(&here);
 	if (here.vdso_size != h->vdso_size || here.vdso_hash != h->vdso_hash)
-		return ckpt_refuse(ctx, "image",
-				   "going on under another kernel's vdso (it was made on %.64s)",
-				   header->release);
+		return ckpt_fail(ctx, -EOPNOTSUPP, "image",
+				 "its vdso is not this kernel's: it was made on Linux %.64s, this is %.64s; restart it there",
+				 header->release, utsname()->release);
 	for (i = 0; i < ARRAY_SIZE(user_features); i++) {
 		missing = h->cpuid[user_features[i].word] &
 			  ~here.cpuid[user_features[i].word] &
 			  user_features[i].mask;
-		if (missing)
-			return ckpt_fail(ctx, -EOPNOTSUPP, "image",
-					 "this processor lacks features of the one before (CPUID word %d, bits %#x)",
-					 user_features[i].word, missing);
+		if (!missing)
+			continue;
+		feature_names(user_features[i].leaf, missing, names,
+			      sizeof(names));
+		return ckpt_fail(ctx, -EOPNOTSUPP, "image",
+				 "this processor lacks features that the program may use: %s",
+				 names);
 	}
 	return 0;
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What tasks have used so far, and when they started. */
+#ifndef _CKPT_RUSAGE_H
+#define _CKPT_RUSAGE_H
+
+#include "ckpt.h"
+
+void ckpt_rusage_save_task(struct ckpt_ctx *ctx, struct task_struct *t,
+			   struct ckpt_hdr_task *rec);
+void ckpt_rusage_save_process(struct signal_struct *sig,
+			      struct ckpt_hdr_signal *rec);
+void ckpt_rusage_commit_task(struct ckpt_ctx *ctx,
+			     const struct ckpt_hdr_task *rec);
+void ckpt_rusage_commit_process(struct ckpt_ctx *ctx,
+				const struct ckpt_hdr_signal *rec);
+
+#endif /* _CKPT_RUSAGE_H */

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Seccomp: strict mode, and filters as their programs were given to seccomp(2).
+ *
+ * Captured: the mode, every filter from the oldest to the newest one, and
+ * whether it logs.  To read filters takes what PTRACE_SECCOMP_GET_FILTER takes:
+ * CAP_SYS_ADMIN, and not to be under seccomp oneself.
+ *
+ * Refused: a filter with a listener (SECCOMP_RET_USER_NOTIF), whose other end
+ * is a file of another program.
+ *
+ * At the commit seccomp(2) itself installs them, with the caller's
+ * credentials: without no_new_privs, that is for CAP_SYS_ADMIN only.  Filters
+ * bind the entry from user space, not what the commit still has to do.
+ *
+ * struct seccomp_filter is the kernel's own; where its members are comes from
+ * BTF.
+ *
+ * Locking: siglock; a task that is killed gives its filters up under it, or
+ * after it has lost its handlers.
+ */
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/prctl.h>
+#include <linux/sched/signal.h>
+#include <linux/seccomp.h>
+#include <linux/slab.h>
+#include <linux/syscalls.h>
+#include "ckpt.h"
+#include "ksym.h"
+#include "seccomp.h"
+#include "sighand.h"
+
+static_assert(sizeof(struct ckpt_seccomp_insn) == sizeof(struct sock_filter));
+static_assert(CKPT_SECCOMP_INSNS_MAX == BPF_MAXINSNS);
+static_assert((int)CKPT_SECCOMP_FILTER == SECCOMP_MODE_FILTER);
+static_assert((int)CKPT_SECCOMP_STRICT == SECCOMP_MODE_STRICT);
+
+/* What the kernel allows for one task, each filter counting four more. */
+#define INSNS_OF_TASK_MAX 32768
+#define INSNS_OF_FILTER 4
+
+/* Where things stand in the scratch area. */
+#define SCRATCH_PROG 0
+#define SCRATCH_INSNS 64
+
+/* ---- checkpoint ---- */
+
+#define FILTER_MEMBER(filter, type, member) \
+	(*(type *)((const char *)(filter) + BTF_OFFSET(seccomp_filter, member)))
+
+static const struct seccomp_filter *filter_prev(const struct seccomp_filter *f)
+{
+	return FILTER_MEMBER(f, const struct seccomp_filter *const, prev);
+}
+
+static const struct sock_fprog_kern *filter_prog(const struct seccomp_filter *f)
+{
+	return FILTER_MEMBER(f, const struct bpf_prog *const, prog)->orig_prog;
+}
+
+/* How much there is; under siglock. */
+static const char *filters_measure(struct task_struct *t, u32 *nr, u32 *insns)
+{
+	const struct seccomp_filter *f;
+
+	*nr = 0;
+	*insns = 0;
+	for (f = t->seccomp.filter; f; f = filter_prev(f)) {
+		if (FILTER_MEMBER(f, void *const, notif))
+			return "a seccomp filter with a listener";
+		if (!filter_prog(f))
+			return "a seccomp filter whose program was not kept";
+		*insns += filter_prog(f)->len;
+		++*nr;
+	}
+	return NULL;
+}
+
+/**
+ * ckpt_seccomp_collect() - refuse what cannot be carried over
+ * @ctx: checkpoint
+ * @t: task, frozen or current
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_seccomp_collect(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	struct sighand_struct *sighand;
+	const char *why = NULL;
+	unsigned long flags;
+	u32 nr, insns;
+
+	if (t->seccomp.mode > SECCOMP_MODE_FILTER)
+		return ckpt_fail(ctx, -ESRCH, "task", "seccomp has killed it");
+	if (t->seccomp.mode != SECCOMP_MODE_FILTER)
+		return 0;
+	if (current->seccomp.mode)
+		return ckpt_fail(ctx, -EPERM, "task",
+				 "seccomp filters are not for a caller under seccomp to read");
+	if (!capable(CAP_SYS_ADMIN))
+		return ckpt_fail(ctx, -EPERM, "task",
+				 "it has seccomp filters, and to read them takes CAP_SYS_ADMIN");
+	sighand = ckpt_lock_sighand(t, &flags);
+	if (!sighand)
+		return ckpt_fail(ctx, -ESRCH, "task", "it is exiting");
+	why = filters_measure(t, &nr, &insns);
+	spin_unlock_irqrestore(&sighand->siglock, flags);
+	return why ? ckpt_refuse(ctx, "task", "%s", why) : 0;
+}
+
+/* Under siglock; the newest filter comes first in the kernel, last in ours. */
+static void filters_copy(struct task_struct *t, struct ckpt_filters *fs)
+{
+	const struct seccomp_filter *f = t->seccomp.filter;
+	struct ckpt_seccomp_insn *to = fs->insn;
+	const struct sock_fprog_kern *prog;
+	u32 i;
+
+	for (i = fs->nr; i--; f = filter_prev(f)) {
+		prog = filter_prog(f);
+		fs->filter[i].insn = to;
+		fs->filter[i].nr_insns = prog->len;
+		if (FILTER_MEMBER(f, const bool, log))
+			fs->filter[i].flags |= CKPT_SECCOMP_LOG;
+		memcpy(to, prog->filter, prog->len * sizeof(*to));
+		to += prog->len;
+	}
+}
+
+static int filters_alloc(struct ckpt_filters *fs, u32 nr, u32 insns)
+{
+	fs->filter = kvcalloc(nr, sizeof(*fs->filter), GFP_KERNEL_ACCOUNT);
+	fs->insn = kvcalloc(insns, sizeof(*fs->insn), GFP_KERNEL_ACCOUNT);
+	fs->nr = nr;
+	return fs->filter && fs->insn ? 0 : -ENOMEM;
+}
+
+/**
+ * ckpt_filters_free() - free a list of filters
+ * @fs: list, or zeros
+ */
+void ckpt_filters_free(struct ckpt_filters *fs)
+{
+	kvfree(fs->filter);
+	kvfree(fs->insn);
+	*fs = (struct ckpt_filters){};
+}
+
+/**
+ * ckpt_seccomp_gather() - copy the filters of a task
+ * @ctx: checkpoint
+ * @t: task, frozen or current
+ * @fs: filled in; to be freed with ckpt_filters_free(), whatever is returned
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_seccomp_gather(struct ckpt_ctx *ctx, struct task_struct *t,
+			struct ckpt_filters *fs)
+{
+	struct sighand_struct *sighand;
+	u32 nr, insns, nr2, insns2;
+	unsigned long flags;
+	bool same;
+
+	if (t->seccomp.mode != SECCOMP_MODE_FILTER)
+		return 0;
+	sighand = ckpt_lock_sighand(t, &flags);
+	if (!sighand)
+		return ckpt_fail(ctx, -ESRCH, "task", "it is exiting");
+	filters_measure(t, &nr, &insns);
+	spin_unlock_irqrestore(&sighand->siglock, flags);
+	if (filters_alloc(fs, nr, insns))
+		return ckpt_fail(ctx, -ENOMEM, "task",
+				 "out of memory for its seccomp filters");
+	sighand = ckpt_lock_sighand(t, &flags);
+	if (!sighand)
+		return ckpt_fail(ctx, -ESRCH, "task", "it is exiting");
+	same = !filters_measure(t, &nr2, &insns2) && nr == nr2 &&
+	       insns == insns2;
+	if (same)
+		filters_copy(t, fs);
+	spin_unlock_irqrestore(&sighand->siglock, flags);
+	return same ? 0 :
+		      ckpt_fail(ctx, -EBUSY, "task",
+				"its seccomp filters change");
+}
+
+/**
+ * ckpt_seccomp_save() - write the SECCOMP records of a task
+ * @ctx: checkpoint
+ * @fs: its filters
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_seccomp_save(struct ckpt_ctx *ctx, const struct ckpt_filters *fs)
+{
+	struct ckpt_hdr_seccomp *rec;
+	u32 i;
+
+	for (i = 0; i < fs->nr; i++) {
+		const struct ckpt_filter *f = &fs->filter[i];
+
+		rec = ckpt_out_rec(ctx, CKPT_HDR_SECCOMP,
+				   struct_size(rec, insn, f->nr_insns));
+		if (IS_ERR(rec))
+			return PTR_ERR(rec);
+		rec->flags = f->flags;
+		rec->nr_insns = f->nr_insns;
+		memcpy(rec->insn, f->insn, f->nr_insns * sizeof(*f->insn));
+	}
+	return 0;
+}
+
+/* ---- restart ---- */
+
+/*
+ * May the caller install such filters?  As seccomp(2) asks; what else it
+ * checks, it checks when it does it.
+ */
+static int seccomp_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec)
+{
+	if (rec->seccomp != CKPT_SECCOMP_FILTER ||
+	    (rec->flags & CKPT_TASK_NO_NEW_PRIVS) ||
+	    task_no_new_privs(current) ||
+	    ns_capable_noaudit(current_user_ns(), CAP_SYS_ADMIN))
+		return 0;
+	return ckpt_fail(ctx, -EPERM, "task",
+			 "seccomp filters without no_new_privs need CAP_SYS_ADMIN");
+}
+
+/* Found out now, not when the task cannot go back any more. */
+static bool program_ok(const struct ckpt_filter *f)
+{
+	struct sock_fprog_kern prog = {
+		.len = f->nr_insns,
+		.filter = (struct sock_filter *)f->insn,
+	};
+	struct bpf_prog *made;
+
+	if (bpf_prog_create(&made, &prog))
+		return false;
+	bpf_prog_destroy(made);
+	return true;
+}
+
+static int filter_restore(struct ckpt_ctx *ctx, struct ckpt_filters *fs, u32 i,
+			  u32 *used)
+{
+	const struct ckpt_hdr *h = ckpt_in_expect(ctx, CKPT_HDR_SECCOMP);
+	const struct ckpt_hdr_seccomp *rec = (const void *)h;
+
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	if (*used + rec->nr_insns + fs->nr * INSNS_OF_FILTER >
+	    INSNS_OF_TASK_MAX)
+		return ckpt_fail(ctx, -E2BIG, "task",
+				 "more seccomp instructions than a task may have");
+	fs->filter[i].flags = rec->flags;
+	fs->filter[i].nr_insns = rec->nr_insns;
+	fs->filter[i].insn = fs->insn + *used;
+	memcpy(fs->filter[i].insn, rec->insn,
+	       rec->nr_insns * sizeof(*rec->insn));
+	*used += rec->nr_insns;
+	if (!program_ok(&fs->filter[i]))
+		return ckpt_fail(ctx, -EINVAL, "task",
+				 "seccomp filter %u is no valid program", i);
+	return 0;
+}
+
+/**
+ * ckpt_seccomp_restore() - read the SECCOMP records of a task
+ * @ctx: restart
+ * @rec: its TASK record
+ * @fs: filled in; the task image frees it, whatever is returned
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_seccomp_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec,
+			 struct ckpt_filters *fs)
+{
+	u32 i, used = 0;
+	int err;
+
+	err = seccomp_check(ctx, rec);
+	if (err || !rec->nr_seccomp)
+		return err;
+	if (filters_alloc(fs, rec->nr_seccomp, INSNS_OF_TASK_MAX))
+		return ckpt_fail(ctx, -ENOMEM, "task",
+				 "out of memory for its seccomp filters");
+	for (i = 0; i < fs->nr; i++) {
+		err = filter_restore(ctx, fs, i, &used);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int filter_commit(struct ckpt_ctx *ctx, const struct ckpt_filter *f)
+{
+	struct sock_fprog prog = { .len = f->nr_insns };
+	unsigned long flags = 0;
+	void __user *uprog;
+	long err;
+
+	prog.filter = ckpt_scratch_put(ctx, SCRATCH_INSNS, f->insn,
+				       f->nr_insns * sizeof(*f->insn));
+	uprog = ckpt_scratch_put(ctx, SCRATCH_PROG, &prog, sizeof(prog));
+	if (f->flags & CKPT_SECCOMP_LOG)
+		flags |= SECCOMP_FILTER_FLAG_LOG;
+	err = ckpt_syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags,
+			   (unsigned long)uprog, 0, 0, 0);
+	if (err)
+		return ckpt_fail(ctx, err, "task",
+				 "a seccomp filter could not be set");
+	return 0;
+}
+
+/**
+ * ckpt_seccomp_commit() - put current under the seccomp of the image
+ * @ctx: restart, committing; the caller's credentials hold, no_new_privs is set
+ * @rec: image of the task
+ * @fs: its filters
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_seccomp_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec,
+			const struct ckpt_filters *fs)
+{
+	long err = 0;
+	u32 i;
+
+	if (rec->seccomp == CKPT_SECCOMP_STRICT)
+		err = ckpt_syscall(__NR_prctl, PR_SET_SECCOMP,
+				   SECCOMP_MODE_STRICT, 0, 0, 0, 0);
+	if (err)
+		return ckpt_fail(ctx, err, "task",
+				 "strict seccomp could not be set");
+	for (i = 0; i < fs->nr && !err; i++)
+		err = filter_commit(ctx, &fs->filter[i]);
+	return err;
+}
