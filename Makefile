@@ -21,11 +21,17 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 LIBDIR = $(DESTDIR)$(PREFIX)/lib
+PCDIR = $(LIBDIR)/pkgconfig
 INCDIR = $(DESTDIR)$(PREFIX)/include
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
 COMPDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 SYSLIBDIR = $(DESTDIR)/usr/lib
-KMODDIR = $(DESTDIR)/lib/modules/$(KVER)/updates
+MODULESDIR = $(DESTDIR)/lib/modules
+KMODDIR = $(MODULESDIR)/$(KVER)/updates
+
+# The one place where it stands.
+VERSION := $(shell sed -n 's/^.define CKPT_VERSION "\(.*\)"/\1/p' include/uapi/linux/ckpt.h)
+DKMSDIR = $(DESTDIR)/usr/src/ckpt-$(VERSION)
 
 PARALLEL := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
@@ -38,12 +44,14 @@ all: tools
 
 # ---- the module ---------------------------------------------------------------
 
+find_sources = find Kbuild kernel common include \
+	-name '*.[chS]' -o -name '*.def' -o -name Kbuild
+
 # A tree of links, one for each kernel; links to what is gone are removed.
 define link_sources
 @mkdir -p $(MODDIR)
 @find $(MODDIR) -xtype l -delete
-@find Kbuild kernel common include -name '*.[chS]' -o -name '*.def' -o -name Kbuild | \
-while read -r file; do \
+@$(find_sources) | while read -r file; do \
 	[ -L "$(MODDIR)/$$file" ] && continue; \
 	mkdir -p "$(MODDIR)/$${file%/*}" 2>/dev/null; \
 	rmdir "$(MODDIR)/$$file" 2>/dev/null; \
@@ -74,7 +82,7 @@ WARNINGS = -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes \
 USER_CPPFLAGS = -D_GNU_SOURCE -Iinclude/uapi -Iinclude -Iuser/include \
 	-Icommon -Iuser/libckpt $(CPPFLAGS)
 USER_CFLAGS = -std=gnu11 -fPIC $(WARNINGS) $(CFLAGS)
-LIBS = -lcap -ljson-c -lxxhash
+LIBS = -Wl,--as-needed -lcap -ljson-c -lxxhash
 
 LIB_SRC := $(sort $(wildcard user/libckpt/*.c common/*.c))
 TOOL_SRC := $(sort $(wildcard user/*.c))
@@ -134,40 +142,78 @@ comma := ,
 
 MAN_PAGES := $(wildcard user/man/*.[1-8])
 COMPLETIONS := $(wildcard user/completion/*)
+HEADERS := $(wildcard include/uapi/linux/ckpt*.h)
 
-.PHONY: install install-tools install-module uninstall stage
-install: install-tools $(if $(NO_MODULE),,install-module)
+man_path = $(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+expand = sed 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g' $(1) | install -m 644 /dev/stdin $(2)
+
+.PHONY: install install-tools install-module install-dkms uninstall stage
+install: install-tools install-dkms $(if $(NO_MODULE),,install-module)
 
 install-tools: tools
-	$(if $(TOOLS),install -d $(BINDIR) && install $(TOOLS) $(BINDIR))
-	$(if $(SAMPLES),install -d $(LIBDIR)/ckpt && install $(SAMPLES) $(LIBDIR)/ckpt)
-	install -d $(LIBDIR) $(INCDIR)/linux
-	$(if $(LIB_SRC),install -m 644 $(STATIC_LIB) $(SHARED_LIB) $(LIBDIR))
-	$(if $(LIB_SRC),ln -sf libckpt.so.0 $(LIBDIR)/libckpt.so)
-	$(if $(wildcard user/include/ckpt.h),install -m 644 user/include/ckpt.h $(INCDIR))
-	install -m 644 include/uapi/linux/ckpt*.h $(INCDIR)/linux
-	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) \
-		$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) :
-	$(if $(COMPLETIONS),install -d $(COMPDIR) && install -m 644 $(COMPLETIONS) $(COMPDIR))
+	install -d $(BINDIR) $(LIBDIR)/ckpt $(INCDIR)/linux $(PCDIR) $(COMPDIR) \
+		$(sort $(foreach page,$(MAN_PAGES),$(dir $(call man_path,$(page)))))
+	install $(TOOLS) $(BINDIR)
+	install $(SAMPLES) $(LIBDIR)/ckpt
+	install -m 644 $(STATIC_LIB) $(SHARED_LIB) $(LIBDIR)
+	ln -sf $(notdir $(SHARED_LIB)) $(LIBDIR)/libckpt.so
+	install -m 644 user/include/ckpt.h $(INCDIR)
+	install -m 644 $(HEADERS) $(INCDIR)/linux
+	$(call expand,packaging/ckpt.pc.in,$(PCDIR)/ckpt.pc)
+	$(foreach page,$(MAN_PAGES),$(call expand,$(page),$(call man_path,$(page))) &&) :
+	install -m 644 $(COMPLETIONS) $(COMPDIR)
 	install -D -m 644 packaging/60-ckpt.rules $(SYSLIBDIR)/udev/rules.d/60-ckpt.rules
 	install -D -m 644 packaging/modules-load.conf $(SYSLIBDIR)/modules-load.d/ckpt.conf
 	install -D -m 644 packaging/sysctl.conf $(SYSLIBDIR)/sysctl.d/60-ckpt.conf
 	$(if $(DESTDIR),,ldconfig)
 
+# Two modules of one name would be a matter of luck.
 install-module: module
+	@! ls $(KMODDIR)/dkms/ckpt.ko* >/dev/null 2>&1 || { echo "ckpt: dkms has installed the module for $(KVER): use 'make install NO_MODULE=1' and 'make dkms', or 'make dkms-remove' first" >&2; exit 1; }
 	install -D -m 644 $(MODULE) $(KMODDIR)/ckpt.ko
 	$(if $(DESTDIR),,depmod $(KVER))
 
-uninstall:
+install-dkms:
+	rm -rf $(DKMSDIR)
+	install -d $(DKMSDIR)
+	$(call expand,dkms.conf,$(DKMSDIR)/dkms.conf)
+	@$(find_sources) | while read -r file; do \
+		install -D -m 644 "$$file" "$(DKMSDIR)/$$file"; \
+	done
+
+# The module and the sources for DKMS go for all kernels, directories that were
+# made for ckpt if nothing else is in them.
+uninstall: $(if $(DESTDIR),,dkms-remove)
 	rm -f $(addprefix $(BINDIR)/,$(notdir $(TOOLS)))
 	rm -rf $(LIBDIR)/ckpt
-	rm -f $(LIBDIR)/libckpt.a $(LIBDIR)/libckpt.so $(LIBDIR)/libckpt.so.0
-	rm -f $(INCDIR)/ckpt.h $(INCDIR)/linux/ckpt.h $(INCDIR)/linux/ckpt_image.h
-	rm -f $(foreach page,$(MAN_PAGES),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(addprefix $(LIBDIR)/,$(notdir $(STATIC_LIB) $(SHARED_LIB)) libckpt.so)
+	rm -f $(INCDIR)/ckpt.h $(addprefix $(INCDIR)/linux/,$(notdir $(HEADERS)))
+	rm -f $(PCDIR)/ckpt.pc $(foreach page,$(MAN_PAGES),$(call man_path,$(page)))
 	rm -f $(addprefix $(COMPDIR)/,$(notdir $(COMPLETIONS)))
 	rm -f $(SYSLIBDIR)/udev/rules.d/60-ckpt.rules $(SYSLIBDIR)/modules-load.d/ckpt.conf \
-		$(SYSLIBDIR)/sysctl.d/60-ckpt.conf $(KMODDIR)/ckpt.ko
-	$(if $(DESTDIR),,ldconfig; depmod $(KVER))
+		$(SYSLIBDIR)/sysctl.d/60-ckpt.conf
+	rm -f $(MODULESDIR)/*/updates/ckpt.ko
+	rm -rf $(DKMSDIR)
+	@rmdir --ignore-fail-on-non-empty $(wildcard $(INCDIR)/linux $(PCDIR) \
+		$(MODULESDIR)/*/updates)
+	$(if $(DESTDIR),,ldconfig; for dir in $(MODULESDIR)/*/kernel; do \
+		[ ! -d "$$dir" ] || depmod "$$(basename "$${dir%/kernel}")"; done)
+
+# ---- dkms -----------------------------------------------------------------------
+
+.PHONY: dkms dkms-remove
+dkms: install-dkms
+	@[ -z "$(DESTDIR)" ] || { echo "ckpt: make dkms works on this system: no DESTDIR" >&2; exit 1; }
+	@command -v dkms >/dev/null || { echo "ckpt: no dkms: apt-get install dkms linux-headers-$(KVER)" >&2; exit 1; }
+	@[ ! -e $(KMODDIR)/ckpt.ko ] || { echo "ckpt: dkms takes over from 'make install': removing $(KMODDIR)/ckpt.ko"; rm $(KMODDIR)/ckpt.ko; }
+	@dkms status ckpt/$(VERSION) | grep -q . || dkms add ckpt/$(VERSION)
+	dkms build --force -k $(KVER) ckpt/$(VERSION)
+	dkms install --force -k $(KVER) ckpt/$(VERSION)
+
+# From all kernels.
+dkms-remove:
+	@! { command -v dkms >/dev/null && dkms status ckpt/$(VERSION) | grep -q .; } || \
+		dkms remove ckpt/$(VERSION) --all
 
 # What the virtual machines get.
 stage:
@@ -206,8 +252,10 @@ help:
 	@echo 'make tools             build/bin/* and build/lib/libckpt.* only'
 	@echo 'make module            build/<release>/ckpt.ko only'
 	@echo 'make kernels           the module for both Debian kernels, 6.1 and 6.12'
-	@echo 'make install           DESTDIR= PREFIX=/usr/local  (NO_MODULE=1: tools only)'
+	@echo 'make install           DESTDIR= PREFIX=/usr/local  (NO_MODULE=1: no module)'
 	@echo 'make uninstall         with the same DESTDIR and PREFIX'
+	@echo 'make dkms              the module by DKMS, built anew for each new kernel'
+	@echo 'make dkms-remove       the contrary, for all kernels'
 	@echo 'make deps              install the Debian packages that the tests need'
 	@echo "make demo              see it work; JOB='any command' for your own"
 	@echo 'make check             the gate; SEED=N repeats a slice'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Loading and unloading. */
+#include <linux/ckpt.h>
 #include <linux/init.h>
 #include <linux/module.h>
 #include "compat/sysctl.h"
@@ -49,4 +50,4 @@ module_exit(ckpt_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Checkpoint and restart of running programs");
-MODULE_VERSION("0.1");
+MODULE_VERSION(CKPT_VERSION);

@@ -20,8 +20,6 @@
 extern "C" {
 #endif
 
-#define CKPT_VERSION "0.1"
-
 /**
  * ckpt_error() - text of the last failure in this thread
  *

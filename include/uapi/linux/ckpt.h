@@ -32,6 +32,9 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
+/* Of module, library and tools; `make install` writes it wherever it is shown. */
+#define CKPT_VERSION "0.1"
+
 #define CKPT_DEVICE "/dev/ckpt"
 
 /* "No descriptor", for @logfd. */
