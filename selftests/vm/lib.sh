@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What the scripts of the virtual machine share: where things are, and how to
-# say what is going on.  Sourced by prepare, run and kernel-release.
+# say what is going on, and how to cache what took long to make.  Sourced by
+# prepare, run and kernel-release, and by ../install.
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck disable=SC2034 # used by those who source this
@@ -47,4 +48,21 @@ kernel_known() {
 		fi
 	fi
 	cat "$answer" 2>/dev/null
+}
+
+recipe_of() {
+	sha256sum | cut -c1-16
+}
+
+# fresh NAME RECIPE: true when artifact NAME was made by RECIPE.
+fresh() {
+	[ -e "$cache/$1" ] && [ "$(cat "$cache/$1.recipe" 2>/dev/null)" = "$2" ]
+}
+
+# The host's own Debian sources, so that its mirror and suites are used.
+debian_sources() {
+	# shellcheck disable=SC2016 # apt's own $() syntax
+	apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
+		--format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' |
+		grep -E ' bookworm(-updates|-security)? main$' | sort -u
 }
