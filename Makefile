@@ -222,7 +222,7 @@ stage:
 
 # ---- tests ----------------------------------------------------------------------
 
-.PHONY: check check-full lint unit kselftest kselftest-install format demo deps
+.PHONY: check check-full lint unit kselftest kselftest-install format demo bench deps
 deps:
 	packaging/deps check vm
 
@@ -238,6 +238,9 @@ kselftest-install: tools
 
 demo:
 	@exec selftests/demo/run
+
+bench:
+	@exec bench/run
 
 # ---- the rest -------------------------------------------------------------------
 
@@ -258,6 +261,7 @@ help:
 	@echo 'make dkms-remove       the contrary, for all kernels'
 	@echo 'make deps              install the Debian packages that the tests need'
 	@echo "make demo              see it work; JOB='any command' for your own"
+	@echo "make bench             beside cp and criu; WORKLOADS='memory-1024' KERNELS='6.1 6.12'"
 	@echo 'make check             the gate; SEED=N repeats a slice'
 	@echo 'make check-full        all tests on both kernels, one CPU and two'
 	@echo 'make lint, make unit   parts of the gate'
