@@ -6,18 +6,31 @@
 #include <unistd.h>
 #include "lib.h"
 
-/* Secure Boot: an unsigned module is refused; integrity mode says so here. */
-static bool kernel_locked_down(void)
+/* The beginning of a small file; empty if it cannot be read. */
+static void read_text(const char *path, char *text, size_t size)
 {
-	char text[128] = "";
-	int fd = open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
 
-	if (fd < 0)
-		return false;
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = 0;
-	close(fd);
-	return text[0] && !strstr(text, "[none]");
+	text[n < 0 ? 0 : n] = 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * Lockdown, which Secure Boot switches on, and module.sig_enforce each refuse a
+ * module without a signature that the kernel trusts.
+ */
+static bool signature_needed(void)
+{
+	char text[128];
+
+	read_text("/sys/kernel/security/lockdown", text, sizeof(text));
+	if (text[0] && !strstr(text, "[none]"))
+		return true;
+	read_text("/sys/module/module/parameters/sig_enforce", text,
+		  sizeof(text));
+	return text[0] == 'Y';
 }
 
 static int open_failed(int err)
@@ -26,10 +39,10 @@ static int open_failed(int err)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		if (kernel_locked_down())
+		if (signature_needed())
 			return ckpt_set_error(
 				-err, CKPT_DEVICE
-				": no such device: the kernel is locked down (Secure Boot): sign the module, enroll the key, then: modprobe ckpt");
+				": no such device: the kernel takes signed modules only (Secure Boot): sign ckpt.ko, enroll the key, then: modprobe ckpt");
 		return ckpt_set_error(-err, CKPT_DEVICE
 				      ": no such device: load the module: modprobe ckpt");
 	case EACCES:
