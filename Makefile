@@ -194,8 +194,8 @@ uninstall: $(if $(DESTDIR),,dkms-remove)
 		$(SYSLIBDIR)/sysctl.d/60-ckpt.conf
 	rm -f $(MODULESDIR)/*/updates/ckpt.ko
 	rm -rf $(DKMSDIR)
-	@rmdir --ignore-fail-on-non-empty $(wildcard $(INCDIR)/linux $(PCDIR) \
-		$(MODULESDIR)/*/updates)
+	@for dir in $(INCDIR)/linux $(PCDIR) $(MODULESDIR)/*/updates; do \
+		[ ! -d "$$dir" ] || rmdir --ignore-fail-on-non-empty "$$dir"; done
 	$(if $(DESTDIR),,ldconfig; for dir in $(MODULESDIR)/*/kernel; do \
 		[ ! -d "$$dir" ] || depmod "$$(basename "$${dir%/kernel}")"; done)
 
