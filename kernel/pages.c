@@ -26,12 +26,16 @@
 #include "compat/mm.h"
 #include "pages.h"
 
+/* Pages of a run that goes out: they are read twice, from the CPU's cache. */
+#define RUN_PAGES 128
+
 /* One run on its way out or in. */
 struct run {
 	struct page *page[CKPT_RUN_PAGES];
 	unsigned long addr[CKPT_RUN_PAGES];
 	bool huge[CKPT_RUN_PAGES];
 	struct bio_vec vec[CKPT_RUN_PAGES];
+	u64 hash[CKPT_RUN_PAGES]; /* of each page with contents */
 	unsigned int nr;
 	unsigned long next; /* walk on from here */
 	struct {
@@ -51,7 +55,7 @@ static void run_add(struct run *run, unsigned long addr, struct page *page,
 
 static bool run_full(const struct run *run)
 {
-	return run->nr == CKPT_RUN_PAGES;
+	return run->nr == RUN_PAGES;
 }
 
 static int walk_huge(pmd_t *pmd, unsigned long addr, unsigned long next,
@@ -159,6 +163,11 @@ static int run_swap_in(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	return 0;
 }
 
+static u64 page_hash(struct page *page)
+{
+	return xxh64(page_address(page), PAGE_SIZE, 0);
+}
+
 static bool page_is_zero(struct page *page)
 {
 	return !memchr_inv(page_address(page), 0, PAGE_SIZE);
@@ -218,7 +227,7 @@ static unsigned int run_sort(struct ckpt_ctx *ctx, struct run *run,
 		}
 		range_add(h, run->rec.range, run->addr[i], flags);
 		vecs = vec_add(run->vec, vecs, run->page[i]);
-		h->nr_pages++;
+		run->hash[h->nr_pages++] = page_hash(run->page[i]);
 	}
 	ctx->out.pages += h->nr_pages;
 	return vecs;
@@ -230,7 +239,6 @@ static int run_write(struct ckpt_ctx *ctx, struct run *run, unsigned int vecs)
 	size_t head = struct_size(h, range, h->nr_ranges);
 	struct xxh64_state hash;
 	struct iov_iter iter;
-	unsigned int i;
 	int err;
 
 	h->h.type = CKPT_HDR_PGARR;
@@ -238,9 +246,7 @@ static int run_write(struct ckpt_ctx *ctx, struct run *run, unsigned int vecs)
 	xxh64_reset(&hash, ckpt_hdr_seed(&h->h));
 	xxh64_update(&hash, &h->mm_objref,
 		     head - offsetof(struct ckpt_hdr_pgarr, mm_objref));
-	for (i = 0; i < vecs; i++)
-		xxh64_update(&hash, page_address(run->vec[i].bv_page),
-			     run->vec[i].bv_len);
+	xxh64_update(&hash, run->hash, h->nr_pages * sizeof(run->hash[0]));
 	h->csum = xxh64_digest(&hash);
 	ckpt_out_count(ctx, h->csum);
 	err = ckpt_out_write(ctx, h, head);
@@ -418,10 +424,12 @@ static int fill_read(struct ckpt_ctx *ctx, struct run *run)
 		vecs = vec_add(run->vec, vecs, run->page[i]);
 	iov_iter_bvec(&iter, ITER_DEST, run->vec, vecs, run->nr * PAGE_SIZE);
 	err = ckpt_in_iter(ctx, &iter);
-	for (i = 0; !err && i < vecs; i++)
-		xxh64_update(&ctx->in.hash, page_address(run->vec[i].bv_page),
-			     run->vec[i].bv_len);
-	return err;
+	if (err)
+		return err;
+	for (i = 0; i < run->nr; i++)
+		run->hash[i] = page_hash(run->page[i]);
+	xxh64_update(&ctx->in.hash, run->hash, run->nr * sizeof(run->hash[0]));
+	return 0;
 }
 
 /**

@@ -34,9 +34,11 @@ static bool is_tracing(struct task_struct *t)
 	return !list_empty(&t->ptraced);
 }
 
+/* A tracer that took a stop signal away has left JOBCTL_STOP_DEQUEUED behind. */
 static bool is_stopped(struct task_struct *t)
 {
-	return t->jobctl & ~(JOBCTL_TRAP_FREEZE | JOBCTL_STOP_SIGMASK);
+	return t->jobctl & ~(JOBCTL_TRAP_FREEZE | JOBCTL_STOP_SIGMASK |
+			     JOBCTL_STOP_DEQUEUED);
 }
 
 static bool is_32bit(struct task_struct *t)

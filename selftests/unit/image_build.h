@@ -89,6 +89,25 @@ static inline __u64 ib_digest(__u64 digest, __u64 csum)
 	return XXH64(&csum, sizeof(csum), digest);
 }
 
+/* Of @len bytes: structure and ranges, then pages, each of which is hashed. */
+static inline __u64 ib_csum_pgarr(const struct ckpt_rec_front *f, size_t len)
+{
+	size_t pages = (len - sizeof(struct ckpt_hdr_pgarr)) / CKPT_PAGE_SIZE;
+	size_t head = len - pages * CKPT_PAGE_SIZE - sizeof(*f), i;
+	const __u8 *from = (const __u8 *)f + len - pages * CKPT_PAGE_SIZE;
+	__u64 *to, csum;
+	__u8 *buf;
+
+	buf = malloc(head + pages * sizeof(*to));
+	memcpy(buf, f + 1, head);
+	to = (void *)(buf + head);
+	for (i = 0; i < pages; i++, from += CKPT_PAGE_SIZE)
+		to[i] = XXH64(from, CKPT_PAGE_SIZE, 0);
+	csum = XXH64(buf, head + pages * sizeof(*to), ckpt_hdr_seed(&f->h));
+	free(buf);
+	return csum;
+}
+
 /* Right checksums, and a right trailer if there is one. */
 static inline void ib_seal(struct ib *ib)
 {
@@ -106,7 +125,10 @@ static inline void ib_seal(struct ib *ib)
 			t->nr_records = n;
 			t->digest = digest;
 		}
-		f->csum = XXH64(f + 1, len - sizeof(*f), ckpt_hdr_seed(&f->h));
+		f->csum = f->h.type == CKPT_HDR_PGARR ?
+				  ib_csum_pgarr(f, len) :
+				  XXH64(f + 1, len - sizeof(*f),
+					ckpt_hdr_seed(&f->h));
 		digest = ib_digest(digest, f->csum);
 	}
 }

@@ -4,6 +4,7 @@
  * follows the head is the kernel's to read), holds one record at a time and
  * of a run of pages only a piece.
  */
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ struct ckpt_image {
 	__u64 pos; /* bytes read */
 	void *rec;
 	size_t rec_size;
-	void *piece;
+	__u8 *piece;
 	int failed; /* errno: nothing more can be read */
 	bool keep; /* add what is read to head */
 	struct ckpt_head head;
@@ -163,6 +164,17 @@ static __u64 xxh64_le(__u64 value, __u64 seed)
 	return XXH64(bytes, sizeof(bytes), seed);
 }
 
+/* A page counts by its own hash. */
+static void hash_pages(XXH64_state_t *hash, const __u8 *pages, size_t len)
+{
+	__u64 one;
+
+	for (; len; pages += CKPT_PAGE_SIZE, len -= CKPT_PAGE_SIZE) {
+		one = htole64(XXH64(pages, CKPT_PAGE_SIZE, 0));
+		XXH64_update(hash, &one, sizeof(one));
+	}
+}
+
 static int image_checked(struct ckpt_image *img, const struct ckpt_hdr *rec)
 {
 	const char *why = ckpt_check_rec(rec);
@@ -201,7 +213,7 @@ static int pgarr_pages(struct ckpt_image *img, XXH64_state_t *hash)
 			err = image_read(img, img->piece, n);
 			if (err)
 				return err;
-			XXH64_update(hash, img->piece, n);
+			hash_pages(hash, img->piece, n);
 			err = img->pages ? img->pages(img->pages_arg, addr,
 						      img->piece, n) :
 					   0;

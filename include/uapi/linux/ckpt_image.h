@@ -20,7 +20,9 @@
  *
  * csum: XXH64 of the bytes from behind the csum field to the end of the
  * record, seeded with ckpt_hdr_seed() (type and length), so that no part of a
- * record is unprotected.  The trailer holds the number of records before it
+ * record is unprotected.  In its place each page of a CKPT_HDR_PGARR counts by
+ * its own XXH64 (seed 0, 8 little-endian bytes), so that pages can be hashed
+ * one by one, in any order.  The trailer holds the number of records before it
  * and a running digest over their checksums, so that no record can be
  * dropped, added or moved.
  */
