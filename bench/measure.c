@@ -10,9 +10,15 @@
  * usage: measure read FILE
  *
  *	Reading FILE into fresh memory.
+ *
+ * usage: measure memory IN OUT LOG COMMAND...
+ *
+ *	By how many KiB the kernel's memory grew at most while COMMAND ran: two
+ *	numbers, slabs, vmalloc areas and stacks, and page tables.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -52,32 +58,97 @@ static int open_for(const char *path, int flags)
 	return fd;
 }
 
-static int measure_run(char **argv)
+static pid_t start_command(char **argv)
 {
 	posix_spawn_file_actions_t actions;
-	uint64_t start;
-	int status;
+	int in = open_for(argv[0], O_RDONLY);
+	int out = open_for(argv[1], O_WRONLY | O_CREAT | O_TRUNC);
+	int log = open_for(argv[2], O_WRONLY | O_CREAT | O_TRUNC);
 	pid_t pid;
 
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, open_for(argv[0], O_RDONLY),
-					 0);
-	posix_spawn_file_actions_adddup2(&actions,
-					 open_for(argv[1],
-						  O_WRONLY | O_CREAT | O_TRUNC),
-					 1);
-	posix_spawn_file_actions_adddup2(&actions,
-					 open_for(argv[2],
-						  O_WRONLY | O_CREAT | O_TRUNC),
-					 2);
-	start = now();
+	posix_spawn_file_actions_adddup2(&actions, in, 0);
+	posix_spawn_file_actions_adddup2(&actions, out, 1);
+	posix_spawn_file_actions_adddup2(&actions, log, 2);
 	errno = posix_spawnp(&pid, argv[3], &actions, NULL, argv + 3, environ);
 	if (errno)
 		die(argv[3]);
-	if (waitpid(pid, &status, 0) != pid)
+	return pid;
+}
+
+static int exit_status(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
+}
+
+static int measure_run(char **argv)
+{
+	uint64_t start = now();
+	int status;
+
+	if (waitpid(start_command(argv), &status, 0) < 0)
 		die("waitpid");
 	print_since(start);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
+	return exit_status(status);
+}
+
+/* In KiB, of /proc/meminfo. */
+struct usage {
+	long kernel;
+	long tables;
+};
+
+static struct usage usage_now(int fd)
+{
+	static const char *const kernel[] = { "\nSlab:", "\nKernelStack:",
+					      "\nVmallocUsed:", "\nPercpu:" };
+	struct usage usage = { 0 };
+	char text[8192], *at;
+	unsigned int i;
+	ssize_t n;
+
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	if (n <= 0)
+		die("/proc/meminfo");
+	text[n] = 0;
+	for (i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++) {
+		at = strstr(text, kernel[i]);
+		if (at)
+			usage.kernel += atol(at + strlen(kernel[i]));
+	}
+	at = strstr(text, "\nPageTables:");
+	if (at)
+		usage.tables = atol(at + strlen("\nPageTables:"));
+	return usage;
+}
+
+/* We preempt the command, each millisecond, wherever the kernel lets us. */
+static int measure_memory(char **argv)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	struct sched_param param = { .sched_priority = 1 };
+	int fd = open_for("/proc/meminfo", O_RDONLY), status;
+	struct usage first, seen, most;
+	pid_t pid, ended;
+
+	first = usage_now(fd);
+	most = first;
+	pid = start_command(argv);
+	if (sched_setscheduler(0, SCHED_FIFO, &param))
+		die("sched_setscheduler");
+	while (!(ended = waitpid(pid, &status, WNOHANG))) {
+		seen = usage_now(fd);
+		if (seen.kernel > most.kernel)
+			most.kernel = seen.kernel;
+		if (seen.tables > most.tables)
+			most.tables = seen.tables;
+		nanosleep(&pause, NULL);
+	}
+	if (ended < 0)
+		die("waitpid");
+	printf("%ld %ld\n", most.kernel - first.kernel,
+	       most.tables - first.tables);
+	return exit_status(status);
 }
 
 static int measure_read(const char *path)
@@ -111,9 +182,11 @@ int main(int argc, char **argv)
 {
 	if (argc > 5 && !strcmp(argv[1], "run"))
 		return measure_run(argv + 2);
+	if (argc > 5 && !strcmp(argv[1], "memory"))
+		return measure_memory(argv + 2);
 	if (argc == 3 && !strcmp(argv[1], "read"))
 		return measure_read(argv[2]);
 	fprintf(stderr,
-		"usage: measure run IN OUT LOG COMMAND... | read FILE\n");
+		"usage: measure run|memory IN OUT LOG COMMAND... | read FILE\n");
 	return 2;
 }
