@@ -6,7 +6,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <ckpt.h>
@@ -18,6 +21,7 @@ enum {
 	OPT_SELF,
 	OPT_INHERIT,
 	OPT_FILES,
+	OPT_COPY_STATUS,
 	OPT_VERSION
 };
 
@@ -28,6 +32,7 @@ static const struct option options[] = {
 	{ "frozen", no_argument, NULL, OPT_FROZEN },
 	{ "wait", no_argument, NULL, 'w' },
 	{ "no-wait", no_argument, NULL, 'W' },
+	{ "copy-status", no_argument, NULL, OPT_COPY_STATUS },
 	{ "self", no_argument, NULL, OPT_SELF },
 	{ "inherit-fd", required_argument, NULL, OPT_INHERIT },
 	{ "files", required_argument, NULL, OPT_FILES },
@@ -46,6 +51,8 @@ static const char usage_text[] =
 	"      --no-pids      any pid will do\n"
 	"      --frozen       leave the program frozen\n"
 	"  -w, --wait         wait for the program, exit as it does (the default)\n"
+	"      --copy-status  killed by a signal, if one has killed the program;\n"
+	"                     without, the status is then 128 and its number\n"
 	"  -W, --no-wait      exit as soon as the program runs\n"
 	"      --self         become the program\n"
 	"      --inherit-fd=FD[=HERE]\n"
@@ -60,6 +67,7 @@ struct command {
 	struct ckpt_restart_opts opts;
 	struct ckpt_inherit inherit[CKPT_INHERIT_MAX];
 	const char *input;
+	bool copy_status;
 };
 
 static struct command cmd;
@@ -140,6 +148,9 @@ static int parse_option(int c, int *status)
 	case 'W':
 		cmd.opts.flags |= CKPT_RESTART_NO_WAIT;
 		return 0;
+	case OPT_COPY_STATUS:
+		cmd.copy_status = true;
+		return 0;
 	case OPT_SELF:
 		cmd.opts.flags |= CKPT_RESTART_IN_PLACE;
 		return 0;
@@ -182,6 +193,30 @@ static int open_input(void)
 	return 0;
 }
 
+/* By the same signal; the core, if any, was the program's. */
+static void die_by(int sig)
+{
+	const struct rlimit none = { 0, 0 };
+	sigset_t set;
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0); /* a core_pattern with a pipe has no limit */
+	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static int exit_status(int status)
+{
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	if (cmd.copy_status)
+		die_by(WTERMSIG(status));
+	return 128 + WTERMSIG(status);
+}
+
 int main(int argc, char **argv)
 {
 	int c, status = 0;
@@ -196,6 +231,9 @@ int main(int argc, char **argv)
 	if (cmd.opts.flags & CKPT_RESTART_IN_PLACE &&
 	    cmd.opts.flags & CKPT_RESTART_LEAVE_FROZEN)
 		return usage_error("--self and --frozen exclude each other");
+	if (cmd.copy_status &&
+	    cmd.opts.flags & (CKPT_RESTART_IN_PLACE | CKPT_RESTART_NO_WAIT))
+		return usage_error("--copy-status is for a restart that waits");
 	c = open_input();
 	if (c)
 		return c;
@@ -208,6 +246,5 @@ int main(int argc, char **argv)
 	}
 	if (cmd.opts.flags & CKPT_RESTART_NO_WAIT)
 		return 0;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-				     WEXITSTATUS(status);
+	return exit_status(status);
 }

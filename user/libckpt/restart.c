@@ -29,6 +29,7 @@ struct restart_run {
 	struct ckpt_head head;
 	__u64 flags; /* RESTART_* */
 	pid_t child;
+	int status_fd; /* the helper tells the program's wait status there */
 	int group_lock; /* of group, or -1 */
 	char group[PATH_MAX]; /* the child's, to be left frozen */
 };
@@ -251,7 +252,11 @@ static void helper_detach(void)
 		dup2(null, fd);
 }
 
-/* The init of the new pid namespace: coordinates, and waits for the rest. */
+/*
+ * The init of the new pid namespace: coordinates, and waits for the rest.  No
+ * signal of its own namespace can kill an init, so that the program's status
+ * goes through the pipe, too.
+ */
 static void __attribute__((noreturn))
 helper_main(struct restart_run *run, int report_fd)
 {
@@ -272,12 +277,14 @@ helper_main(struct restart_run *run, int report_fd)
 	if (write(report_fd, &report, sizeof(report)) != sizeof(report) ||
 	    report.err)
 		_exit(1);
-	close(report_fd);
 	close(run->dev);
 	close(run->opts->fd);
 	if (run->opts->flags & CKPT_RESTART_NO_WAIT)
 		helper_detach();
 	if (ckpt_wait_passing(run->child, &status))
+		_exit(1);
+	signal(SIGPIPE, SIG_IGN);
+	if (write(report_fd, &status, sizeof(status)) < 0)
 		_exit(1);
 	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
 				    WEXITSTATUS(status));
@@ -306,11 +313,12 @@ static int helper_start(struct restart_run *run)
 		n = read(fds[0], &report, sizeof(report));
 	while (n < 0 && errno == EINTR);
 	ckpt_stop_kills(0);
-	close(fds[0]);
 	if (n == sizeof(report) && !report.err) {
 		run->child = pid;
+		run->status_fd = fds[0];
 		return 0;
 	}
+	close(fds[0]);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	if (n != sizeof(report))
@@ -410,12 +418,24 @@ static int restart_begin(struct restart_run *run)
 	return restart_tree(run);
 }
 
+/* The child may be the helper, whose own status tells less. */
+static int wait_for_end(struct restart_run *run, int *status)
+{
+	int told, err = ckpt_wait_passing(run->child, status);
+
+	if (!err && run->status_fd >= 0 &&
+	    read(run->status_fd, &told, sizeof(told)) == sizeof(told))
+		*status = told;
+	return err;
+}
+
 int ckpt_restart(const struct ckpt_restart_opts *opts, int *status)
 {
 	struct restart_run run = {
 		.opts = opts,
 		.dev = -1,
 		.log.fd = -1,
+		.status_fd = -1,
 		.group_lock = -1,
 	};
 	int err;
@@ -427,6 +447,8 @@ int ckpt_restart(const struct ckpt_restart_opts *opts, int *status)
 	if (run.dev >= 0)
 		close(run.dev);
 	if (!err && !(opts->flags & CKPT_RESTART_NO_WAIT))
-		err = ckpt_wait_passing(run.child, status);
+		err = wait_for_end(&run, status);
+	if (run.status_fd >= 0)
+		close(run.status_fd);
 	return err ?: run.child;
 }

@@ -48,6 +48,8 @@ int ckpt_wait_passing(pid_t pid, int *status)
 
 	wait_child = pid;
 	pass_signals();
+	if (ckpt_stop_requested()) /* it came when the operation was over */
+		kill(pid, ckpt_stop_requested());
 	do
 		got = waitpid(-1, status, __WALL);
 	while (got != pid && (got > 0 || errno == EINTR));

@@ -1,0 +1,188 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The options of checkpoint and restart, as a user sees them: exit status and
+# signals, progress, another root directory, files that have changed.
+
+set -u
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+dir=$(mktemp -d /tmp/ckpt-tools.XXXXXX) || exit 1
+chmod 777 "$dir"
+cd "$dir" || exit 1
+program='' tool=''
+# shellcheck disable=SC2317 # called by trap
+clean_up() {
+	local pid
+
+	for pid in $program $tool; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	cd /
+	rm -rf "$dir"
+}
+trap clean_up EXIT
+nr=0 failed=0
+
+# result STATUS NAME [FILE]...: on failure the files are shown
+result() {
+	local status=$1 name=$2
+
+	shift 2
+	nr=$((nr + 1))
+	if [ "$status" = 0 ]; then
+		echo "ok $nr $name"
+	else
+		failed=1
+		echo "not ok $nr $name"
+		tail -v -n 20 message "$@" 2>/dev/null | sed 's/^/# /'
+	fi
+}
+
+# within SECONDS COMMAND...: until it succeeds
+within() {
+	local i tries=$(($1 * 20))
+
+	shift
+	for ((i = 0; i < tries; i++)); do
+		"$@" && return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+# has FILE LINE
+# shellcheck disable=SC2317 # called by within
+has() {
+	grep -qx -- "$2" "$1" 2>/dev/null
+}
+
+# shellcheck disable=SC2317 # called by within
+gone() {
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+# start COMMAND...: run a program until it is ready and has told its pid, which
+# is then in $program
+start() {
+	rm -f ready pid beat end got
+	: >out
+	chmod 666 out # another user's program opens it again
+	("$@" </dev/null >/dev/null 2>out &)
+	within 20 test -e ready || return 1
+	program=$(cat pid)
+}
+
+# cut: checkpoint it and kill it
+cut() {
+	checkpoint --kill -o image "$program" 2>message || return 1
+	within 10 gone "$program"
+	chmod 644 image
+	program=''
+}
+
+# ---- signals and status ----
+
+cat >obedient.pl <<'PL'
+use POSIX qw(_exit);
+sub put {
+	open(my $file, ">>", $_[0]) or die "$_[0]: $!";
+	print $file $_[1];
+}
+for my $name (qw(TERM USR1 INT)) {
+	$SIG{$name} = sub { put("got", "SIG$_[0]\n") };
+}
+put("pid", $$);
+put("ready", "");
+until (-e "end") {
+	put("beat", "");
+	select(undef, undef, undef, 0.05);
+}
+do "./end";
+_exit(99);
+PL
+
+# The status of a command as wait() has it: below 0 killed by that signal.
+cat >status.pl <<'PL'
+system(@ARGV);
+print $? & 128 ? "core" : $? & 127 ? -($? & 127) : $? >> 8;
+PL
+
+# passes_on NAME [PREFIX...]: restart, send it signals, end with status 3
+passes_on() {
+	local name=$1 bad=0 signal
+
+	shift
+	rm -f got end beat
+	"$@" restart -i image 2>message &
+	tool=$!
+	within 20 test -e beat
+	for signal in TERM USR1 INT; do
+		kill -"$signal" "$tool"
+		within 5 has got "SIG$signal" || bad=1
+	done
+	[ "$(wc -l <got)" = 3 ] || bad=1
+	echo 'os._exit(3)' >end
+	wait "$tool"
+	[ $? = 3 ] || bad=1
+	tool=''
+	result $bad "$name" got
+}
+
+# ends NAME STATUS CODE [PREFIX...] : [options]: how restart ends when the
+# program does CODE
+ends() {
+	local name=$1 want=$2 prefix=() got
+
+	echo "$3" >end
+	shift 3
+	while [ "$1" != : ]; do
+		prefix+=("$1")
+		shift
+	done
+	shift
+	got=$("${prefix[@]}" perl "$dir/status.pl" restart -i image "$@" 2>message)
+	[ "$got" = "$want" ]
+	result $? "$name ($got)"
+}
+
+# killed_by SIGNAL: code of a program that kills itself, without a core
+killed_by() {
+	echo "\$SIG{$1} = 'DEFAULT'; kill('$1', \$\$); sleep(9)"
+}
+
+as_tester=(setpriv --reuid=tester --regid=tester --clear-groups)
+
+ulimit -c 0 # the program's
+start perl "$dir/obedient.pl" && cut
+result $? a_program_to_restart out
+ulimit -c unlimited
+passes_on signals_are_passed_on
+ends status_0 0 '_exit(0)' :
+ends status_3 3 '_exit(3)' : --copy-status
+ends killed_is_128_and_the_signal 143 "$(killed_by TERM)" :
+ends killed_by_sigkill 137 "$(killed_by KILL)" :
+ends copy_status_sigterm -15 "$(killed_by TERM)" : --copy-status
+ends copy_status_sigkill -9 "$(killed_by KILL)" : --copy-status
+ends copy_status_sigusr1 -10 "$(killed_by USR1)" : --copy-status
+ends copy_status_without_a_core -11 "$(killed_by SEGV)" : --copy-status
+! ls core* >/dev/null 2>&1
+result $? no_core_file
+restart --copy-status -W -i image >message 2>&1
+[ $? = 2 ]
+result $? copy_status_needs_a_wait
+
+# Without the right to choose a pid, in a user and pid namespace.
+rm -f image
+start "${as_tester[@]}" perl "$dir/obedient.pl" && cut
+result $? a_program_of_another_user out
+passes_on helper_passes_signals_on "${as_tester[@]}"
+grep -q 'pid namespace of its own' message
+result $? helper_is_announced
+ends helper_status_0 0 '_exit(0)' "${as_tester[@]}" :
+ends helper_status_3 3 '_exit(3)' "${as_tester[@]}" : --copy-status
+ends helper_killed_is_128_and_the_signal 143 "$(killed_by TERM)" "${as_tester[@]}" :
+ends helper_copy_status_sigkill -9 "$(killed_by KILL)" "${as_tester[@]}" : --copy-status
+ends helper_copy_status_sigterm -15 "$(killed_by TERM)" "${as_tester[@]}" : --copy-status
+
+echo "1..$nr"
+exit "$failed"
