@@ -3,8 +3,9 @@
 #
 # Runs in the virtual machine, started by init.c once the payload disk has been
 # unpacked: puts in place what a Debian system does after `make install` (the
-# library cache, the module, the mode of /dev/ckpt, the sysctls), mounts the
-# disk of `run -d`, and becomes COMMAND.
+# library cache, the module, the mode of /dev/ckpt, the sysctls) unless the root
+# file system is that of `run -r`, mounts the disk of `run -d`, and becomes
+# COMMAND.
 
 setup_failed() {
 	echo "ckpt-vm: $*" >&2
@@ -40,9 +41,11 @@ mount_disk() {
 
 # shellcheck source=/dev/null
 . /ckpt-vm/env
-ldconfig
+[ -n "$CKPT_AS_IS" ] || ldconfig
 mount_disk
-if [ -z "$CKPT_NO_MODULE" ] || [ -e "/lib/modules/$(uname -r)/updates/ckpt.ko" ]; then
+if [ -n "$CKPT_AS_IS" ]; then
+	:
+elif [ -z "$CKPT_NO_MODULE" ] || [ -e "/lib/modules/$(uname -r)/updates/ckpt.ko" ]; then
 	load_module
 fi
 cd /root || exit 97

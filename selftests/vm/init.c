@@ -27,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +92,27 @@ static void enter_root(void)
 		fail("enter the root file system");
 }
 
+/* A whole system's root (run -r) brings the kernel's modules along. */
+static void mount_modules(void)
+{
+	struct utsname kernel;
+	char path[sizeof(kernel.release) + 32];
+
+	uname(&kernel);
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep",
+		 kernel.release);
+	if (!access(path, F_OK))
+		return;
+
+	/* ckpt.ko goes on top of the kernel's own modules. */
+	mount_at("modules", "/run/modules", "9p", MS_RDONLY,
+		 P9_OPTIONS ",cache=loose");
+	mkdir("/run/modules-upper", 0755);
+	mkdir("/run/modules-work", 0755);
+	mount_at("modules", "/lib/modules", "overlay", 0,
+		 "lowerdir=/run/modules,upperdir=/run/modules-upper,workdir=/run/modules-work");
+}
+
 static void mount_all(void)
 {
 	mount_at("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -107,14 +129,7 @@ static void mount_all(void)
 	mount_at("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
 	mount_at("repo", "/repo", "9p", MS_RDONLY, P9_OPTIONS ",cache=loose");
 	mount_at("out", "/host-out", "9p", 0, P9_OPTIONS);
-
-	/* ckpt.ko goes on top of the kernel's own modules. */
-	mount_at("modules", "/run/modules", "9p", MS_RDONLY,
-		 P9_OPTIONS ",cache=loose");
-	mkdir("/run/modules-upper", 0755);
-	mkdir("/run/modules-work", 0755);
-	mount_at("modules", "/lib/modules", "overlay", 0,
-		 "lowerdir=/run/modules,upperdir=/run/modules-upper,workdir=/run/modules-work");
+	mount_modules();
 	symlink("/proc/self/fd", "/dev/fd");
 	symlink("/proc/self/fd/0", "/dev/stdin");
 	symlink("/proc/self/fd/1", "/dev/stdout");
