@@ -172,6 +172,7 @@ __printf(2, 3) void ckpt_log(struct ckpt_ctx *ctx, const char *fmt, ...);
  * @err_lock: protects @err, @errmsg and the order of lines in the log
  * @err: first error
  * @errmsg: its text
+ * @run: pages that are being written or read; pages.c
  * @time_real: ns, CLOCK_REALTIME at the checkpoint
  * @time_mono: ns, the host's CLOCK_MONOTONIC then
  * @time_boot: ns, the host's CLOCK_BOOTTIME then
@@ -198,6 +199,7 @@ struct ckpt_ctx {
 	struct mutex err_lock; /* protects err, errmsg, err_text */
 	int err;
 	char errmsg[CKPT_ERR_MAX];
+	struct ckpt_run *run; /* of pages.c */
 
 	/* checkpoint */
 	u64 time_real, time_mono, time_boot;

@@ -4,6 +4,7 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include "ckpt.h"
+#include "pages.h"
 #include "ksym.h"
 #include "obj_file.h"
 
@@ -62,6 +63,7 @@ void ckpt_ctx_free(struct ckpt_ctx *ctx)
 	ckpt_objhash_free(ctx);
 	ckpt_out_free(ctx);
 	ckpt_in_free(ctx);
+	ckpt_pages_free(ctx);
 	if (ctx->out.file)
 		fput(ctx->out.file);
 	if (ctx->in.file)

@@ -29,14 +29,15 @@
 /* Pages of a run that goes out: they are read twice, from the CPU's cache. */
 #define RUN_PAGES 128
 
-/* One run on its way out or in. */
-struct run {
+/* One run on its way out or in; an operation has one, used again and again. */
+struct ckpt_run {
 	struct page *page[CKPT_RUN_PAGES];
+	struct page *held[CKPT_RUN_PAGES]; /* one reference for each */
 	unsigned long addr[CKPT_RUN_PAGES];
 	bool huge[CKPT_RUN_PAGES];
 	struct bio_vec vec[CKPT_RUN_PAGES];
 	u64 hash[CKPT_RUN_PAGES]; /* of each page with contents */
-	unsigned int nr;
+	unsigned int nr, nr_held;
 	unsigned long next; /* walk on from here */
 	struct {
 		struct ckpt_hdr_pgarr h;
@@ -44,7 +45,7 @@ struct run {
 	} rec;
 };
 
-static void run_add(struct run *run, unsigned long addr, struct page *page,
+static void run_add(struct ckpt_run *run, unsigned long addr, struct page *page,
 		    bool huge)
 {
 	run->page[run->nr] = page;
@@ -53,7 +54,13 @@ static void run_add(struct run *run, unsigned long addr, struct page *page,
 	run->nr++;
 }
 
-static bool run_full(const struct run *run)
+/* A reference that the run gives back; one holds all of a huge page. */
+static void run_hold(struct ckpt_run *run, struct page *page)
+{
+	run->held[run->nr_held++] = page;
+}
+
+static bool run_full(const struct ckpt_run *run)
 {
 	return run->nr == RUN_PAGES;
 }
@@ -61,7 +68,7 @@ static bool run_full(const struct run *run)
 static int walk_huge(pmd_t *pmd, unsigned long addr, unsigned long next,
 		     struct mm_walk *walk)
 {
-	struct run *run = walk->private;
+	struct ckpt_run *run = walk->private;
 	struct page *page;
 	spinlock_t *ptl; /* of the page table */
 
@@ -75,10 +82,12 @@ static int walk_huge(pmd_t *pmd, unsigned long addr, unsigned long next,
 	}
 	page = pmd_page(*pmd) + ((addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT);
 	if (PageAnon(page)) {
-		for (; addr < next && !run_full(run); addr += PAGE_SIZE) {
+		if (!run_full(run)) {
 			get_page(page);
-			run_add(run, addr, page++, true);
+			run_hold(run, page);
 		}
+		for (; addr < next && !run_full(run); addr += PAGE_SIZE)
+			run_add(run, addr, page++, true);
 	} else {
 		addr = next; /* the huge page of zeros, or the file's own */
 	}
@@ -92,7 +101,7 @@ static int walk_huge(pmd_t *pmd, unsigned long addr, unsigned long next,
 static int walk_pte(pte_t *pte, unsigned long addr, unsigned long next,
 		    struct mm_walk *walk)
 {
-	struct run *run = walk->private;
+	struct ckpt_run *run = walk->private;
 	pte_t entry = *pte;
 	struct page *page;
 
@@ -113,6 +122,7 @@ static int walk_pte(pte_t *pte, unsigned long addr, unsigned long next,
 	page = pte_page(entry);
 	if (PageAnon(page)) {
 		get_page(page);
+		run_hold(run, page);
 		run_add(run, addr, page, false);
 	}
 	return 0;
@@ -122,19 +132,39 @@ static const struct mm_walk_ops walk_ops = { .pmd_entry = walk_huge,
 					     .pte_entry = walk_pte,
 					     CKPT_WALK_LOCK };
 
-static void run_put(struct run *run)
+static void run_put(struct ckpt_run *run)
 {
 	unsigned int i;
 
-	for (i = 0; i < run->nr; i++)
-		if (run->page[i])
-			put_page(run->page[i]);
+	for (i = 0; i < run->nr_held; i++)
+		put_page(run->held[i]);
+	run->nr_held = 0;
 	run->nr = 0;
+}
+
+/**
+ * ckpt_pages_free() - free what an operation needs for pages
+ * @ctx: operation
+ */
+void ckpt_pages_free(struct ckpt_ctx *ctx)
+{
+	kvfree(ctx->run);
+	ctx->run = NULL;
+}
+
+static struct ckpt_run *run_get(struct ckpt_ctx *ctx)
+{
+	if (!ctx->run)
+		ctx->run = kvzalloc(sizeof(*ctx->run), GFP_KERNEL_ACCOUNT);
+	if (!ctx->run)
+		ckpt_fail(ctx, -ENOMEM, "memory",
+			  "out of memory for a run of pages");
+	return ctx->run;
 }
 
 /* Bring in what is swapped out; an entry that leads to a file's page is not. */
 static int run_swap_in(struct ckpt_ctx *ctx, struct mm_struct *mm,
-		       struct run *run)
+		       struct ckpt_run *run)
 {
 	unsigned int i;
 	int locked;
@@ -155,10 +185,9 @@ static int run_swap_in(struct ckpt_ctx *ctx, struct mm_struct *mm,
 					 "cannot read the page at %#lx",
 					 run->addr[i]);
 		}
-		if (!PageAnon(run->page[i])) {
-			put_page(run->page[i]);
+		run_hold(run, run->page[i]);
+		if (!PageAnon(run->page[i]))
 			run->page[i] = NULL;
-		}
 	}
 	return 0;
 }
@@ -205,7 +234,7 @@ static unsigned int vec_add(struct bio_vec *vec, unsigned int nr,
 }
 
 /* Sort the pages of a run into ranges; returns the entries of its vector. */
-static unsigned int run_sort(struct ckpt_ctx *ctx, struct run *run,
+static unsigned int run_sort(struct ckpt_ctx *ctx, struct ckpt_run *run,
 			     bool keep_zero)
 {
 	struct ckpt_hdr_pgarr *h = &run->rec.h;
@@ -233,7 +262,8 @@ static unsigned int run_sort(struct ckpt_ctx *ctx, struct run *run,
 	return vecs;
 }
 
-static int run_write(struct ckpt_ctx *ctx, struct run *run, unsigned int vecs)
+static int run_write(struct ckpt_ctx *ctx, struct ckpt_run *run,
+		     unsigned int vecs)
 {
 	struct ckpt_hdr_pgarr *h = &run->rec.h;
 	size_t head = struct_size(h, range, h->nr_ranges);
@@ -258,7 +288,7 @@ static int run_write(struct ckpt_ctx *ctx, struct run *run, unsigned int vecs)
 }
 
 static int run_gather(struct ckpt_ctx *ctx, const struct ckpt_pages_job *job,
-		      struct run *run)
+		      struct ckpt_run *run)
 {
 	unsigned long from = run->next;
 	int full;
@@ -284,13 +314,12 @@ static int run_gather(struct ckpt_ctx *ctx, const struct ckpt_pages_job *job,
  */
 int ckpt_pages_stream(struct ckpt_ctx *ctx, const struct ckpt_pages_job *job)
 {
-	struct run *run = kvzalloc(sizeof(*run), GFP_KERNEL_ACCOUNT);
+	struct ckpt_run *run = run_get(ctx);
 	unsigned int vecs;
 	int err = 0;
 
 	if (!run)
-		return ckpt_fail(ctx, -ENOMEM, "memory",
-				 "out of memory for a run of pages");
+		return -ENOMEM;
 	run->rec.h.mm_objref = job->mm_objref;
 	run->next = job->start;
 	while (!err && run->next < job->end) {
@@ -305,15 +334,13 @@ int ckpt_pages_stream(struct ckpt_ctx *ctx, const struct ckpt_pages_job *job)
 			err = ckpt_fail(ctx, -EINTR, "image", "interrupted");
 		cond_resched();
 	}
-	kvfree(run);
 	return err;
 }
 
 /* ---- in ---- */
 
 /* Make the faults that come give huge pages, or small ones. */
-static int want_huge(struct ckpt_ctx *ctx, struct mm_struct *mm,
-		     unsigned long addr, bool huge)
+static void want_huge(struct mm_struct *mm, unsigned long addr, bool huge)
 {
 	struct vm_area_struct *vma;
 
@@ -326,47 +353,78 @@ static int want_huge(struct ckpt_ctx *ctx, struct mm_struct *mm,
 			ckpt_vma_flags_mod(vma, VM_NOHUGEPAGE, VM_HUGEPAGE);
 	}
 	mmap_write_unlock(mm);
-	return 0;
+}
+
+/* Make @nr pages or fewer; how many they are now, or a negative errno. */
+static long pages_make(struct mm_struct *mm, struct ckpt_run *run,
+		       unsigned long addr, unsigned int nr)
+{
+	int locked = 1;
+	long n, i;
+
+	mmap_read_lock(mm);
+	n = ckpt_get_pages(mm, addr, nr, FOLL_WRITE | FOLL_FORCE,
+			   run->page + run->nr, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	for (i = 0; i < n; i++)
+		run_hold(run, run->page[run->nr++]);
+	return n ?: -ENOMEM;
+}
+
+/*
+ * The pages behind the run's last one that lie in the same huge page, at most
+ * @nr: they are mapped one behind the other, as nobody has changed that since
+ * the fault, and the reference to the first one holds them all.
+ */
+static unsigned int pages_follow(struct ckpt_run *run, unsigned int nr)
+{
+	struct page *page = run->page[run->nr - 1];
+	struct page *head = compound_head(page);
+	unsigned int i, left = compound_nr(head) - 1 - (page - head);
+
+	nr = min(nr, left);
+	for (i = 1; i <= nr; i++)
+		run->page[run->nr++] = page + i;
+	return nr;
 }
 
 /* Make and take the pages of a range; up to the run's end. */
 static int range_pin(struct ckpt_ctx *ctx, struct mm_struct *mm,
-		     struct run *run, const struct ckpt_page_range *r)
+		     struct ckpt_run *run, const struct ckpt_page_range *r)
 {
-	unsigned int got = 0;
-	int locked;
+	unsigned int got = 0,
+		     want = r->flags & CKPT_PAGES_HUGE ? 1 : CKPT_RUN_PAGES;
 	long n;
 
 	while (got < r->nr_pages) {
-		locked = 1;
-		mmap_read_lock(mm);
-		n = ckpt_get_pages(mm, r->start + got * PAGE_SIZE,
-				   r->nr_pages - got, FOLL_WRITE | FOLL_FORCE,
-				   run->page + run->nr, &locked);
-		if (locked)
-			mmap_read_unlock(mm);
-		if (n <= 0 || fatal_signal_pending(current))
-			return ckpt_fail(ctx, n < 0 ? n : -ENOMEM, "memory",
+		n = pages_make(mm, run, r->start + got * PAGE_SIZE,
+			       min(want, r->nr_pages - got));
+		if (n < 0 || fatal_signal_pending(current))
+			return ckpt_fail(ctx, n < 0 ? n : -EINTR, "memory",
 					 "cannot make the page at %#lx",
 					 (unsigned long)r->start +
 						 got * PAGE_SIZE);
-		run->nr += n;
 		got += n;
+		if (PageCompound(run->page[run->nr - 1]))
+			got += pages_follow(run, r->nr_pages - got);
+		else
+			want = CKPT_RUN_PAGES; /* no huge ones to be had */
 	}
 	return 0;
 }
 
-static void run_done(struct run *run)
+static void run_done(struct ckpt_run *run)
 {
 	unsigned int i;
 
-	for (i = 0; i < run->nr; i++)
-		set_page_dirty(run->page[i]);
+	for (i = 0; i < run->nr_held; i++)
+		set_page_dirty(run->held[i]);
 	run_put(run);
 }
 
 static int fill_zero(struct ckpt_ctx *ctx, struct mm_struct *mm,
-		     struct run *run, const struct ckpt_page_range *r)
+		     struct ckpt_run *run, const struct ckpt_page_range *r)
 {
 	struct ckpt_page_range part = *r;
 	unsigned int left = r->nr_pages, i;
@@ -387,8 +445,8 @@ static int fill_zero(struct ckpt_ctx *ctx, struct mm_struct *mm,
 }
 
 /* Pin the pages that have contents; @run keeps them. */
-static int fill_pin(struct ckpt_ctx *ctx, struct mm_struct *mm, struct run *run,
-		    const struct ckpt_hdr_pgarr *rec)
+static int fill_pin(struct ckpt_ctx *ctx, struct mm_struct *mm,
+		    struct ckpt_run *run, const struct ckpt_hdr_pgarr *rec)
 {
 	const struct ckpt_page_range *r;
 	int err, huge = -1;
@@ -398,7 +456,7 @@ static int fill_pin(struct ckpt_ctx *ctx, struct mm_struct *mm, struct run *run,
 			continue;
 		if (huge != !!(r->flags & CKPT_PAGES_HUGE)) {
 			huge = !!(r->flags & CKPT_PAGES_HUGE);
-			want_huge(ctx, mm, r->start, huge);
+			want_huge(mm, r->start, huge);
 		}
 		if (WARN_ON_ONCE(run->nr + r->nr_pages > CKPT_RUN_PAGES))
 			return -EINVAL;
@@ -409,7 +467,7 @@ static int fill_pin(struct ckpt_ctx *ctx, struct mm_struct *mm, struct run *run,
 	return 0;
 }
 
-static int fill_read(struct ckpt_ctx *ctx, struct run *run)
+static int fill_read(struct ckpt_ctx *ctx, struct ckpt_run *run)
 {
 	unsigned int i, vecs = 0;
 	struct iov_iter iter;
@@ -445,13 +503,12 @@ static int fill_read(struct ckpt_ctx *ctx, struct run *run)
 int ckpt_pages_fill(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		    const struct ckpt_hdr_pgarr *rec)
 {
-	struct run *run = kvzalloc(sizeof(*run), GFP_KERNEL_ACCOUNT);
+	struct ckpt_run *run = run_get(ctx);
 	const struct ckpt_page_range *r;
 	int err;
 
 	if (!run)
-		return ckpt_fail(ctx, -ENOMEM, "memory",
-				 "out of memory for a run of pages");
+		return -ENOMEM;
 	err = fill_pin(ctx, mm, run, rec);
 	if (!err)
 		err = fill_read(ctx, run);
@@ -461,6 +518,5 @@ int ckpt_pages_fill(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	for (r = rec->range; !err && r < rec->range + rec->nr_ranges; r++)
 		if (r->flags & CKPT_PAGES_ZERO)
 			err = fill_zero(ctx, mm, run, r);
-	kvfree(run);
 	return err;
 }

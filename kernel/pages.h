@@ -27,6 +27,7 @@ struct ckpt_pages_job {
 };
 
 int ckpt_pages_stream(struct ckpt_ctx *ctx, const struct ckpt_pages_job *job);
+void ckpt_pages_free(struct ckpt_ctx *ctx);
 int ckpt_pages_fill(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		    const struct ckpt_hdr_pgarr *rec);
 
