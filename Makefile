@@ -124,10 +124,13 @@ $(SHARED_LIB): $(LIB_OBJ) $(LIB_MAP)
 		$(if $(LIB_MAP),-Wl$(comma)--version-script=$(LIB_MAP)) -o $@ $(LIB_OBJ) $(LIBS)
 	@ln -sf libckpt.so.0 $(@D)/libckpt.so
 
+# To load shared libraries takes these longer than a small program's checkpoint.
+STATIC_TOOLS := $(BUILD)/bin/checkpoint $(BUILD)/bin/restart
+
 $(TOOLS): $(BUILD)/bin/%: $(BUILD)/obj/user/%.o $(STATIC_LIB)
 	$(call quiet,LD)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@$(CC) $(LDFLAGS) $(if $(filter $@,$(STATIC_TOOLS)),-static) -o $@ $^ $(LIBS)
 
 $(SAMPLES): $(BUILD)/bin/%: $(BUILD)/obj/user/samples/%.o $(STATIC_LIB)
 	$(call quiet,LD)
