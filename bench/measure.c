@@ -100,21 +100,22 @@ struct usage {
 
 static struct usage usage_now(int fd)
 {
-	static const char *const kernel[] = { "\nSlab:", "\nKernelStack:",
-					      "\nVmallocUsed:", "\nPercpu:" };
+	static const char *const kernel[] = {
+		"\nSlab:", "\nKernelStack:", "\nVmallocUsed:", "\nPercpu:", NULL
+	};
+	const char *const *name;
 	struct usage usage = { 0 };
 	char text[8192], *at;
-	unsigned int i;
 	ssize_t n;
 
 	n = pread(fd, text, sizeof(text) - 1, 0);
 	if (n <= 0)
 		die("/proc/meminfo");
 	text[n] = 0;
-	for (i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++) {
-		at = strstr(text, kernel[i]);
+	for (name = kernel; *name; name++) {
+		at = strstr(text, *name);
 		if (at)
-			usage.kernel += atol(at + strlen(kernel[i]));
+			usage.kernel += atol(at + strlen(*name));
 	}
 	at = strstr(text, "\nPageTables:");
 	if (at)
