@@ -225,12 +225,15 @@ stage:
 
 # ---- tests ----------------------------------------------------------------------
 
-.PHONY: check check-full lint unit kselftest kselftest-install format demo bench deps
+.PHONY: check check-full lint unit kselftest install-check kselftest-install format demo bench deps
 deps:
 	packaging/deps check vm
 
 check check-full lint unit kselftest:
 	+@selftests/check $@
+
+install-check:
+	+@selftests/check install
 
 format:
 	git ls-files -co --exclude-standard -- "*.c" "*.h" | xargs clang-format --style=file -i
@@ -269,5 +272,6 @@ help:
 	@echo 'make check-full        all tests on both kernels, one CPU and two'
 	@echo 'make lint, make unit   parts of the gate'
 	@echo "make kselftest         in the machine; KERNELS='6.1 6.12' CPUS='1 2' TESTS='a_test'"
+	@echo 'make install-check     install and DKMS tried on a new machine, and the examples'
 	@echo 'make format           clang-format all C sources'
 	@echo 'make clean             remove build/'
