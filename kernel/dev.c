@@ -94,8 +94,65 @@ static long ioctl_lease(struct ckpt_session *session, void __user *uarg,
 	return 0;
 }
 
+/* ---- progress ---- */
+
+static void progress_begin(struct file *file, u32 phase)
+{
+	struct ckpt_session *session = file->private_data;
+
+	atomic64_set(&session->progress.done, 0);
+	atomic64_set(&session->progress.expected, 0);
+	atomic_set(&session->progress.phase, phase);
+}
+
+/**
+ * ckpt_progress_phase() - the operation begins something else
+ * @ctx: operation
+ * @phase: CKPT_PROGRESS_*
+ * @expected: bytes of the image, estimated; 0: not known
+ */
+void ckpt_progress_phase(struct ckpt_ctx *ctx, u32 phase, u64 expected)
+{
+	struct ckpt_session *session = ctx->dev_file->private_data;
+
+	atomic64_set(&session->progress.expected, expected);
+	atomic_set(&session->progress.phase, phase);
+}
+
+/**
+ * ckpt_progress_done() - the operation has come further
+ * @ctx: operation
+ * @bytes: of the image, written or read so far
+ */
+void ckpt_progress_done(struct ckpt_ctx *ctx, u64 bytes)
+{
+	struct ckpt_session *session = ctx->dev_file->private_data;
+
+	atomic64_set(&session->progress.done, bytes);
+}
+
+static long ioctl_progress(struct ckpt_session *session, void __user *uarg,
+			   u32 size)
+{
+	struct ckpt_ioc_progress arg;
+	int err;
+
+	err = copy_struct_from_user(&arg, sizeof(arg), uarg, size);
+	if (err)
+		return err;
+	arg.phase = atomic_read(&session->progress.phase);
+	arg.done = atomic64_read(&session->progress.done);
+	arg.expected = atomic64_read(&session->progress.expected);
+	return copy_to_user(uarg, &arg, min_t(size_t, size, sizeof(arg))) ?
+		       -EFAULT :
+		       0;
+}
+
+/* ---- operations ---- */
+
 static long ioctl_checkpoint(struct file *file, void __user *uarg, u32 size)
 {
+	struct ckpt_session *session = file->private_data;
 	struct ckpt_ioc_checkpoint arg;
 	long ret;
 	int err;
@@ -105,7 +162,9 @@ static long ioctl_checkpoint(struct file *file, void __user *uarg, u32 size)
 		return err;
 	if ((arg.flags & ~CHECKPOINT_FLAGS) || arg.stop_ns)
 		return -EINVAL;
+	progress_begin(file, CKPT_PROGRESS_COLLECT);
 	ret = ckpt_checkpoint(file, &arg);
+	atomic_set(&session->progress.phase, CKPT_PROGRESS_IDLE);
 	if (copy_to_user(uarg, &arg, min_t(size_t, size, sizeof(arg))))
 		return ret < 0 ? ret : -EFAULT;
 	return ret;
@@ -115,6 +174,7 @@ static long ioctl_restart(struct file *file, void __user *uarg, u32 size)
 {
 	struct ckpt_session *session = file->private_data;
 	struct ckpt_ioc_restart arg;
+	long ret;
 	int err;
 
 	err = copy_struct_from_user(&arg, sizeof(arg), uarg, size);
@@ -127,11 +187,15 @@ static long ioctl_restart(struct file *file, void __user *uarg, u32 size)
 	if ((arg.flags & RESTART_FILES_TRUNCATE) &&
 	    (arg.flags & RESTART_FILES_FAIL))
 		return -EINVAL;
+	if (!arg.pid && !(arg.flags & RESTART_TASKSELF))
+		return ckpt_restart_join(file, session);
+	progress_begin(file, CKPT_PROGRESS_READ);
 	if (arg.flags & RESTART_TASKSELF)
-		return ckpt_restart_self(file, &arg);
-	if (arg.pid)
-		return ckpt_restart_coordinate(file, session, &arg);
-	return ckpt_restart_join(file, session);
+		ret = ckpt_restart_self(file, &arg);
+	else
+		ret = ckpt_restart_coordinate(file, session, &arg);
+	atomic_set(&session->progress.phase, CKPT_PROGRESS_IDLE);
+	return ret;
 }
 
 static long session_ioctl_cmd(struct file *file, unsigned int cmd,
@@ -154,6 +218,8 @@ static long session_ioctl_cmd(struct file *file, unsigned int cmd,
 		return ioctl_restart(file, uarg, size);
 	case CKPT_IOC_LEASE:
 		return ioctl_lease(file->private_data, uarg, size);
+	case CKPT_IOC_PROGRESS:
+		return ioctl_progress(file->private_data, uarg, size);
 	default:
 		return -ENOTTY;
 	}

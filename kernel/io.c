@@ -21,6 +21,7 @@
 #include "ckpt.h"
 #include "compat/mm.h"
 #include "pages.h"
+#include "session.h"
 
 #define CHUNK_SIZE (64U << 10)
 #define OUT_MAX (256U << 20) /* records of one checkpoint, in memory */
@@ -190,6 +191,7 @@ int ckpt_out_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 			return out_error(ctx, n == -EAGAIN ? -EINTR : n);
 		}
 		ctx->out.written += n;
+		ckpt_progress_done(ctx, ctx->out.written);
 		if (fatal_signal_pending(current) ||
 		    (!ctx->self && signal_pending(current)))
 			return out_error(ctx, -EINTR);
@@ -392,6 +394,7 @@ int ckpt_in_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 			return in_error(ctx, n == -EAGAIN ? -EINTR : n);
 		}
 		ctx->in.pos += n;
+		ckpt_progress_done(ctx, ctx->in.pos);
 		if (fatal_signal_pending(current))
 			return in_error(ctx, -EINTR);
 	}

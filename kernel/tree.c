@@ -10,6 +10,7 @@
  * context switches, or, as a signal wakes a frozen task for a moment, by its
  * registers.
  */
+#include <linux/mm.h>
 #include <linux/ptrace.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
@@ -17,6 +18,7 @@
 #include <linux/time_namespace.h>
 #include "ckpt.h"
 #include "ksym.h"
+#include "session.h"
 #include "sighand.h"
 
 static bool frozen_v2(struct task_struct *t)
@@ -329,6 +331,16 @@ static int save_tree_task(struct ckpt_ctx *ctx, struct task_struct *t)
 	return err;
 }
 
+/* What the image will have: nearly all of it is memory that is not a file's. */
+static u64 expected_bytes(struct ckpt_ctx *ctx)
+{
+	struct mm_struct *mm = ctx->objs[CKPT_OBJ_MM];
+
+	return (u64)(get_mm_counter(mm, MM_ANONPAGES) +
+		     get_mm_counter(mm, MM_SWAPENTS))
+	       << PAGE_SHIFT;
+}
+
 /**
  * ckpt_tree_save() - save the tree section and the state of its tasks
  * @ctx: checkpoint, collect step over
@@ -345,5 +357,8 @@ int ckpt_tree_save(struct ckpt_ctx *ctx)
 		err = save_objects(ctx);
 	if (!err)
 		err = ckpt_task_save(ctx, ctx->task);
+	if (!err)
+		ckpt_progress_phase(ctx, CKPT_PROGRESS_WRITE,
+				    expected_bytes(ctx));
 	return err;
 }

@@ -91,6 +91,7 @@ sub put {
 for my $name (qw(TERM USR1 INT)) {
 	$SIG{$name} = sub { put("got", "SIG$_[0]\n") };
 }
+my $ballast = "x" x ($ENV{BALLAST} // 0);
 put("pid", $$);
 put("ready", "");
 until (-e "end") {
@@ -183,6 +184,79 @@ ends helper_status_3 3 '_exit(3)' "${as_tester[@]}" : --copy-status
 ends helper_killed_is_128_and_the_signal 143 "$(killed_by TERM)" "${as_tester[@]}" :
 ends helper_copy_status_sigkill -9 "$(killed_by KILL)" "${as_tester[@]}" : --copy-status
 ends helper_copy_status_sigterm -15 "$(killed_by TERM)" "${as_tester[@]}" : --copy-status
+
+# ---- progress ----
+
+# A pipe that holds still for two seconds makes any operation last.
+slow_cat() {
+	head -c 100000
+	sleep 2.5
+	cat
+}
+
+# The tool on a terminal: what it writes there, as lines of the screen.
+cat >terminal.py <<'PY'
+import os, pty, subprocess, sys
+terminal, side = pty.openpty()
+child = subprocess.Popen(["sh", "-c", sys.argv[1]], stderr=side)
+os.close(side)
+text = b""
+while True:
+    try:
+        text += os.read(terminal, 4096)
+    except OSError:
+        break
+child.wait()
+shown = ""
+for line in text.decode().split("\n")[-1].split("\r"):
+    shown = line + shown[len(line):]
+print("returns", text.count(b"\r"), "lines", text.count(b"\n"))
+print("left", repr(shown.rstrip()))
+print(text.decode())
+PY
+
+progress_line='(checkpoint|restart): [0-9.]+ [KMG]iB( of [0-9.]+ [KMG]iB \([0-9]+ %\))?, [0-9.]+ [KMG]iB/s(, [0-9:]+ left)?'
+
+start "${as_tester[@]}" perl "$dir/obedient.pl"
+checkpoint --progress "$program" 2>message | slow_cat >image
+ckptinfo --check image >/dev/null && [ "$(wc -l <message)" -ge 2 ] &&
+	! grep -qvxE "$progress_line" message
+result $? checkpoint_progress_is_a_line_a_second
+grep -qE 'of .* %.* left' message
+result $? the_kernel_knows_about_how_much_it_will_be
+checkpoint "$program" 2>message | slow_cat >image
+[ ! -s message ]
+result $? none_without_a_terminal
+checkpoint --progress "$program" 2>message >image
+[ ! -s message ]
+result $? none_within_a_second
+python3 terminal.py "checkpoint $program | { head -c 100000; sleep 2.5; cat; } >image" >message
+grep -qE "^returns [1-9][0-9]* lines 0" message && grep -qx "left ''" message &&
+	grep -qE "$progress_line" message
+result $? on_a_terminal_one_line_is_rewritten_and_erased
+python3 terminal.py "checkpoint --no-progress $program | { head -c 100000; sleep 2.5; cat; } >image" >message
+grep -qx 'returns 0 lines 0' message
+result $? no_progress_on_a_terminal
+cut && echo '_exit(3)' >end
+slow_cat <image | restart --progress 2>message
+[ $? = 3 ] && [ "$(wc -l <message)" -ge 2 ] && ! grep -qvxE "$progress_line" message
+result $? restart_progress_is_a_line_a_second
+slow_cat <image | restart 2>message
+[ $? = 3 ] && [ ! -s message ]
+result $? restart_shows_none_without_a_terminal
+slow_cat <image | "${as_tester[@]}" restart --progress 2>message
+grep -qxE "$progress_line" message
+result $? the_helper_shows_progress
+# of a file the size is known; with a twentieth of a CPU it takes a while
+BALLAST=50000000 start perl "$dir/obedient.pl"
+cut && echo '_exit(3)' >end
+echo +cpu >/sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/slow
+echo '5000 100000' >/sys/fs/cgroup/slow/cpu.max
+sh -c 'echo $$ >/sys/fs/cgroup/slow/cgroup.procs; exec restart --progress -i image' 2>message
+grep -qE 'restart: .* of .* \([0-9]+ %\), .* left' message
+result $? restart_knows_the_size_of_a_file
+rmdir /sys/fs/cgroup/slow
 
 echo "1..$nr"
 exit "$failed"

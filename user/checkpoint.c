@@ -9,7 +9,7 @@
 #include <ckpt.h>
 #include "tool.h"
 
-enum { OPT_KILL = 256, OPT_FROZEN, OPT_VERSION };
+enum { OPT_KILL = 256, OPT_FROZEN, OPT_PROGRESS, OPT_NO_PROGRESS, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
@@ -17,6 +17,8 @@ static const struct option options[] = {
 	{ "kill", no_argument, NULL, OPT_KILL },
 	{ "frozen", no_argument, NULL, OPT_FROZEN },
 	{ "container", no_argument, NULL, 'c' },
+	{ "progress", no_argument, NULL, OPT_PROGRESS },
+	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -33,6 +35,8 @@ static const char usage_text[] =
 	"      --kill         kill the process once the image is safe\n"
 	"      --frozen       leave the process frozen\n"
 	"  -c, --container    PID is the init of a container: all of it\n"
+	"      --progress     show bytes, rate and time left, after a second; on a\n"
+	"                     terminal the default (--no-progress)\n"
 	"  -v, --verbose      say what was done\n"
 	"  -h, --help         this text\n"
 	"      --version      version\n";
@@ -58,6 +62,8 @@ static int parse_pid(const char *text, pid_t *pid)
 	return 0;
 }
 
+static enum progress_option progress;
+
 /* Return: 0, or 1 and the exit status. */
 static int parse_option(int c, struct ckpt_checkpoint_opts *opts, int *status)
 {
@@ -77,6 +83,12 @@ static int parse_option(int c, struct ckpt_checkpoint_opts *opts, int *status)
 		return 0;
 	case 'c':
 		opts->container = 1;
+		return 0;
+	case OPT_PROGRESS:
+		progress = PROGRESS_ON;
+		return 0;
+	case OPT_NO_PROGRESS:
+		progress = PROGRESS_OFF;
 		return 0;
 	case 'v':
 		opts->verbose = stderr;
@@ -124,6 +136,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	fill_standard_fds();
+	opts.progress = progress_stream(progress);
 	ckpt_stop_catch();
 	if (ckpt_checkpoint(&opts) < 0) {
 		fprintf(stderr, "checkpoint: %s\n", ckpt_error());

@@ -22,6 +22,8 @@ enum {
 	OPT_INHERIT,
 	OPT_FILES,
 	OPT_COPY_STATUS,
+	OPT_PROGRESS,
+	OPT_NO_PROGRESS,
 	OPT_VERSION
 };
 
@@ -36,6 +38,8 @@ static const struct option options[] = {
 	{ "self", no_argument, NULL, OPT_SELF },
 	{ "inherit-fd", required_argument, NULL, OPT_INHERIT },
 	{ "files", required_argument, NULL, OPT_FILES },
+	{ "progress", no_argument, NULL, OPT_PROGRESS },
+	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -59,6 +63,8 @@ static const char usage_text[] =
 	"                     descriptor FD of the program is HERE (FD) of restart\n"
 	"      --files=WHAT   files that grew since the checkpoint: keep (the\n"
 	"                     default), truncate, or fail\n"
+	"      --progress     show bytes, rate and time left, after a second; on a\n"
+	"                     terminal the default (--no-progress)\n"
 	"  -v, --verbose      say what was done\n"
 	"  -h, --help         this text\n"
 	"      --version      version\n";
@@ -68,6 +74,7 @@ struct command {
 	struct ckpt_inherit inherit[CKPT_INHERIT_MAX];
 	const char *input;
 	bool copy_status;
+	enum progress_option progress;
 };
 
 static struct command cmd;
@@ -160,6 +167,12 @@ static int parse_option(int c, int *status)
 	case OPT_FILES:
 		*status = parse_files(optarg);
 		return *status;
+	case OPT_PROGRESS:
+		cmd.progress = PROGRESS_ON;
+		return 0;
+	case OPT_NO_PROGRESS:
+		cmd.progress = PROGRESS_OFF;
+		return 0;
 	case 'v':
 		cmd.opts.verbose = stderr;
 		return 0;
@@ -238,6 +251,7 @@ int main(int argc, char **argv)
 	if (c)
 		return c;
 	fill_standard_fds();
+	cmd.opts.progress = progress_stream(cmd.progress);
 	if (!(cmd.opts.flags & CKPT_RESTART_IN_PLACE))
 		ckpt_stop_catch();
 	if (ckpt_restart(&cmd.opts, &status) < 0) {

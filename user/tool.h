@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static inline bool fd_is_open(int fd)
@@ -25,6 +26,16 @@ static inline void fill_standard_fds(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* --progress and --no-progress; by default a terminal gets it. */
+enum progress_option { PROGRESS_DEFAULT, PROGRESS_ON, PROGRESS_OFF };
+
+static inline FILE *progress_stream(enum progress_option option)
+{
+	if (option == PROGRESS_DEFAULT)
+		return isatty(STDERR_FILENO) ? stderr : NULL;
+	return option == PROGRESS_ON ? stderr : NULL;
 }
 
 #endif /* _CKPT_TOOL_H */

@@ -79,6 +79,15 @@ int ckpt_ioctl_restart(int dev, struct ckpt_ioc_restart *arg);
  */
 int ckpt_ioctl_lease(int dev, int freeze_fd);
 
+/**
+ * ckpt_ioctl_progress() - CKPT_IOC_PROGRESS
+ * @dev: session
+ * @arg: filled in
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_ioctl_progress(int dev, struct ckpt_ioc_progress *arg);
+
 /* ---- the log --------------------------------------------------------------- */
 
 /**
@@ -334,6 +343,8 @@ int ckpt_stop_requested(void);
  * @frozen: leave it frozen
  * @notes: stream for what the user must know, or NULL
  * @verbose: stream for remarks, or NULL
+ * @progress: stream for bytes, rate and time left, once a second has passed:
+ *	one line that is rewritten on a terminal, else a line each second; or NULL
  */
 struct ckpt_checkpoint_opts {
 	pid_t pid;
@@ -345,6 +356,7 @@ struct ckpt_checkpoint_opts {
 	int frozen;
 	FILE *notes;
 	FILE *verbose;
+	FILE *progress;
 };
 
 /**
@@ -373,6 +385,8 @@ int ckpt_checkpoint(const struct ckpt_checkpoint_opts *opts);
  * @inherit: descriptors to hand over
  * @notes: stream for warnings and notes, or NULL
  * @verbose: stream for remarks, or NULL
+ * @progress: stream for bytes, rate and time left, or NULL; not used with
+ *	CKPT_RESTART_IN_PLACE
  */
 struct ckpt_restart_opts {
 	int fd;
@@ -383,6 +397,7 @@ struct ckpt_restart_opts {
 	const struct ckpt_inherit *inherit;
 	FILE *notes;
 	FILE *verbose;
+	FILE *progress;
 };
 
 /**

@@ -53,6 +53,7 @@ static int checkpoint_prepare(struct checkpoint_run *run)
 static int checkpoint_write(struct checkpoint_run *run)
 {
 	const struct ckpt_checkpoint_opts *opts = run->opts;
+	struct ckpt_progress *progress;
 	char line[CKPT_ERR_MAX];
 	int ret;
 
@@ -63,7 +64,10 @@ static int checkpoint_write(struct checkpoint_run *run)
 		.flags = (opts->container ? 0 : CHECKPOINT_SUBTREE) |
 			 (opts->out ? CHECKPOINT_SYNC_FILES : 0),
 	};
+	progress = ckpt_progress_start(opts->progress, "checkpoint", run->dev,
+				       0);
 	ret = ckpt_ioctl_checkpoint(run->dev, &run->arg);
+	ckpt_progress_stop(progress);
 	if (ckpt_stop_requested())
 		return ckpt_set_error(-EINTR, "interrupted");
 	if (ret < 0 && ckpt_log_error(&run->log, line, sizeof(line)))

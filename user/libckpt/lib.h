@@ -45,6 +45,12 @@ int ckpt_output_open(struct ckpt_output *out, const char *path, int fd);
 int ckpt_output_commit(struct ckpt_output *out, bool sync);
 void ckpt_output_abort(struct ckpt_output *out);
 
+/* progress.c: what is told while the kernel works */
+struct ckpt_progress;
+struct ckpt_progress *ckpt_progress_start(FILE *to, const char *name, int dev,
+					  __u64 total);
+void ckpt_progress_stop(struct ckpt_progress *p);
+
 /* process.c */
 int ckpt_process_check(pid_t pid);
 int ckpt_pidfd_open(pid_t pid);
@@ -56,6 +62,7 @@ void ckpt_stop_kills(pid_t pid);
 
 /* spawn.c: namespaces and tasks for a restart */
 int ckpt_timens_enter(const struct ckpt_hdr_tree_task *t);
+void ckpt_timens_leave(void);
 int ckpt_userns_enter(void);
 pid_t ckpt_spawn(pid_t want, int exit_signal);
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "lib.h"
@@ -27,6 +28,7 @@ struct restart_run {
 	struct ckpt_log log;
 	struct ckpt_image *img;
 	struct ckpt_head head;
+	__u64 total; /* bytes of the image, or 0 */
 	__u64 flags; /* RESTART_* */
 	pid_t child;
 	int status_fd; /* the helper tells the program's wait status there */
@@ -189,11 +191,15 @@ static int coordinate_kernel(struct restart_run *run)
 		.inherit = (uintptr_t)opts->inherit,
 		.nr_inherit = opts->nr_inherit,
 	};
+	struct ckpt_progress *progress;
 	int err;
 
+	progress = ckpt_progress_start(opts->progress, "restart", run->dev,
+				       run->total);
 	ckpt_stop_kills(run->child);
 	err = ckpt_ioctl_restart(run->dev, &arg);
 	ckpt_stop_kills(0);
+	ckpt_progress_stop(progress);
 	return err ? kernel_failed(run, err) : 0;
 }
 
@@ -364,10 +370,23 @@ static int restart_in_place(struct restart_run *run)
 	return kernel_failed(run, err < 0 ? err : -EIO);
 }
 
+/* Bytes of the image, from here to the end of its file; 0: not known. */
+static __u64 image_size(int fd)
+{
+	off_t pos = lseek(fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (pos < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) ||
+	    pos >= st.st_size)
+		return 0;
+	return st.st_size - pos;
+}
+
 static int read_head(struct restart_run *run)
 {
 	int err;
 
+	run->total = image_size(run->opts->fd);
 	run->img = ckpt_image_open(run->opts->fd);
 	if (!run->img)
 		return -ENOMEM;
@@ -400,6 +419,7 @@ static int restart_tree(struct restart_run *run)
 		return restart_in_namespace(run);
 	if (err)
 		return err;
+	ckpt_timens_leave();
 	warn_time(run);
 	return coordinate(run);
 }

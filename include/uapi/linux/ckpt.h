@@ -143,9 +143,34 @@ struct ckpt_ioc_lease {
 	__s32 fd;
 };
 
+/* What an operation of a session is doing. */
+#define CKPT_PROGRESS_IDLE 0 /* none is under way */
+#define CKPT_PROGRESS_COLLECT 1 /* looking at the tasks, nothing written yet */
+#define CKPT_PROGRESS_WRITE 2 /* writing the image */
+#define CKPT_PROGRESS_READ 3 /* reading the image */
+
+/**
+ * struct ckpt_ioc_progress - argument of CKPT_IOC_PROGRESS
+ * @size: sizeof this structure
+ * @phase: out: CKPT_PROGRESS_*
+ * @done: out: bytes of the image written or read so far, by the operation
+ *	under way or by the last one
+ * @expected: out: about how many it will be; 0: not known
+ *
+ * For another thread of the caller, while one is in CKPT_IOC_CHECKPOINT or
+ * CKPT_IOC_RESTART of the same session.
+ */
+struct ckpt_ioc_progress {
+	__u32 size;
+	__u32 phase;
+	__aligned_u64 done;
+	__aligned_u64 expected;
+};
+
 #define CKPT_IOC_MAGIC 0xb7
 #define CKPT_IOC_CHECKPOINT _IOWR(CKPT_IOC_MAGIC, 1, struct ckpt_ioc_checkpoint)
 #define CKPT_IOC_RESTART _IOWR(CKPT_IOC_MAGIC, 2, struct ckpt_ioc_restart)
 #define CKPT_IOC_LEASE _IOW(CKPT_IOC_MAGIC, 3, struct ckpt_ioc_lease)
+#define CKPT_IOC_PROGRESS _IOWR(CKPT_IOC_MAGIC, 4, struct ckpt_ioc_progress)
 
 #endif /* _UAPI_LINUX_CKPT_H */

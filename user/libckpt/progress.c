@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is told while the kernel works: bytes, rate, time left.
+ *
+ * The operation is one ioctl, so that a thread asks how far it has come.
+ * Signals stay with the thread that is in the ioctl: they must interrupt it.
+ * Time counts from when the kernel has begun.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+#include "lib.h"
+
+#define LOOK_MS 200
+#define FIRST_SECONDS 1 /* nobody waits for less */
+#define LINE_SECONDS 1
+
+struct ckpt_progress {
+	FILE *to;
+	const char *name;
+	int dev;
+	__u64 total; /* or 0: the kernel may know */
+	bool terminal;
+	size_t shown; /* columns in use on the terminal */
+	double start; /* when the operation began, in seconds; or 0 */
+	double last; /* when a line was shown */
+	int stop; /* eventfd */
+	pthread_t thread;
+};
+
+int ckpt_ioctl_progress(int dev, struct ckpt_ioc_progress *arg)
+{
+	memset(arg, 0, sizeof(*arg));
+	arg->size = sizeof(*arg);
+	if (!ioctl(dev, CKPT_IOC_PROGRESS, arg))
+		return 0;
+	return ckpt_set_error(-errno, "progress: %s", strerror(errno));
+}
+
+static double seconds_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static const char *bytes_text(double n, char *buf, size_t size)
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	size_t i = 0;
+
+	n /= 1024;
+	while (n >= 1000 && i + 1 < ARRAY_SIZE(units)) {
+		n /= 1024;
+		i++;
+	}
+	snprintf(buf, size, "%.1f %s", n, units[i]);
+	return buf;
+}
+
+static int line_make(const struct ckpt_progress *p,
+		     const struct ckpt_ioc_progress *at, char *line,
+		     size_t size)
+{
+	__u64 total = p->total ?: at->expected;
+	double rate = at->done / (seconds_now() - p->start);
+	char done[32], all[32], speed[32];
+	long left;
+	int n;
+
+	bytes_text(at->done, done, sizeof(done));
+	bytes_text(rate, speed, sizeof(speed));
+	if (total <= at->done || rate < 1)
+		return snprintf(line, size, "%s: %s, %s/s", p->name, done,
+				speed);
+	left = (total - at->done) / rate;
+	n = snprintf(line, size, "%s: %s of %s (%d %%), %s/s, ", p->name, done,
+		     bytes_text(total, all, sizeof(all)),
+		     (int)(100.0 * at->done / total), speed);
+	if (left >= 3600)
+		n += snprintf(line + n, size - n, "%ld:%02ld:%02ld left",
+			      left / 3600, left / 60 % 60, left % 60);
+	else
+		n += snprintf(line + n, size - n, "%ld:%02ld left", left / 60,
+			      left % 60);
+	return n;
+}
+
+/* A line that the terminal would fold could not be rewritten. */
+static size_t columns(FILE *to)
+{
+	struct winsize ws;
+
+	if (ioctl(fileno(to), TIOCGWINSZ, &ws) || ws.ws_col < 2)
+		return 79;
+	return ws.ws_col - 1;
+}
+
+static void line_show(struct ckpt_progress *p,
+		      const struct ckpt_ioc_progress *at)
+{
+	char line[160];
+	size_t len = line_make(p, at, line, sizeof(line)), max;
+
+	if (!p->terminal) {
+		fprintf(p->to, "%s\n", line);
+	} else {
+		max = columns(p->to);
+		if (len > max)
+			len = max;
+		fprintf(p->to, "\r%-*.*s",
+			(int)(p->shown < max ? p->shown : max), (int)len, line);
+		p->shown = len;
+	}
+	fflush(p->to);
+}
+
+static void line_erase(struct ckpt_progress *p)
+{
+	if (p->shown)
+		fprintf(p->to, "\r%*s\r", (int)p->shown, "");
+	fflush(p->to);
+}
+
+static void look(struct ckpt_progress *p, const struct ckpt_ioc_progress *at)
+{
+	double now = seconds_now();
+
+	if (at->phase == CKPT_PROGRESS_IDLE)
+		return;
+	if (!p->start)
+		p->start = now;
+	if (now - p->start < FIRST_SECONDS ||
+	    (!p->terminal && now - p->last < LINE_SECONDS))
+		return;
+	line_show(p, at);
+	p->last = now;
+}
+
+static void *progress_main(void *arg)
+{
+	struct ckpt_progress *p = arg;
+	struct pollfd stop = { .fd = p->stop, .events = POLLIN };
+	struct ckpt_ioc_progress at;
+
+	while (!poll(&stop, 1, LOOK_MS)) {
+		if (ckpt_ioctl_progress(p->dev, &at))
+			break;
+		look(p, &at);
+	}
+	line_erase(p);
+	return NULL;
+}
+
+static int thread_start(struct ckpt_progress *p)
+{
+	sigset_t all, old;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&p->thread, NULL, progress_main, p);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -err;
+}
+
+/**
+ * ckpt_progress_start() - tell from now on how far an operation has come
+ * @to: stream; NULL: nothing is told
+ * @name: what each line begins with
+ * @dev: session of the operation, which may begin later
+ * @total: bytes that it will be; 0: not known
+ *
+ * What cannot be told is no reason to fail.
+ *
+ * Return: for ckpt_progress_stop(); may be NULL.
+ */
+struct ckpt_progress *ckpt_progress_start(FILE *to, const char *name, int dev,
+					  __u64 total)
+{
+	struct ckpt_progress *p;
+
+	if (!to)
+		return NULL;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->to = to;
+	p->name = name;
+	p->dev = dev;
+	p->total = total;
+	p->terminal = isatty(fileno(to));
+	p->stop = eventfd(0, EFD_CLOEXEC);
+	if (p->stop >= 0 && !thread_start(p))
+		return p;
+	if (p->stop >= 0)
+		close(p->stop);
+	free(p);
+	return NULL;
+}
+
+/**
+ * ckpt_progress_stop() - the operation is over; a line on a terminal is erased
+ * @p: what ckpt_progress_start() gave; freed
+ */
+void ckpt_progress_stop(struct ckpt_progress *p)
+{
+	if (!p)
+		return;
+	eventfd_write(p->stop, 1);
+	pthread_join(p->thread, NULL);
+	close(p->stop);
+	free(p);
+}
