@@ -171,6 +171,20 @@ static bool io_again(ssize_t n)
 	return !signal_pending(current);
 }
 
+/*
+ * Move an iterator that had @count bytes past the @n that were written or read.
+ * Not every file system has done so: network ones take a copy of it.
+ */
+static void io_advance(struct iov_iter *iter, size_t count, size_t n)
+{
+	size_t done = count - iov_iter_count(iter);
+
+	if (done < n)
+		iov_iter_advance(iter, n - done);
+	else
+		iov_iter_revert(iter, done - n);
+}
+
 /**
  * ckpt_out_iter() - write what an iterator holds to the image
  * @ctx: checkpoint
@@ -181,10 +195,12 @@ static bool io_again(ssize_t n)
 int ckpt_out_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 {
 	struct file *file = ctx->out.file;
+	size_t count;
 	ssize_t n;
 
-	while (iov_iter_count(iter)) {
+	while ((count = iov_iter_count(iter))) {
 		n = ckpt_iter_write(file, iter, &file->f_pos);
+		io_advance(iter, count, max_t(ssize_t, n, 0));
 		if (n <= 0) {
 			if (io_again(n))
 				continue;
@@ -384,10 +400,12 @@ static int in_error(struct ckpt_ctx *ctx, ssize_t err)
 int ckpt_in_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 {
 	struct file *file = ctx->in.file;
+	size_t count;
 	ssize_t n;
 
-	while (iov_iter_count(iter)) {
+	while ((count = iov_iter_count(iter))) {
 		n = vfs_iter_read(file, iter, &file->f_pos, 0);
+		io_advance(iter, count, max_t(ssize_t, n, 0));
 		if (n <= 0) {
 			if (io_again(n))
 				continue;

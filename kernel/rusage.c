@@ -163,18 +163,23 @@ static void start_commit(const struct ckpt_hdr_task *rec)
 					     ktime_get_boottime_ns());
 }
 
-/* The scheduler looks at the difference, which stays. */
+/* The scheduler looks at differences, which stay. */
 static void runtime_commit(u64 runtime)
 {
 	struct sched_entity *se = &current->se;
+	u64 more;
 	struct rq *rq;
 
 	local_irq_disable();
 	rq = (struct rq *)this_cpu_ptr(
 		(char __percpu __force *)KDATA(runqueues));
 	K(raw_spin_rq_lock_nested)(rq, 0);
-	se->prev_sum_exec_runtime += runtime - se->sum_exec_runtime;
+	more = runtime - se->sum_exec_runtime;
 	se->sum_exec_runtime = runtime;
+	se->prev_sum_exec_runtime += more;
+#ifdef CONFIG_NUMA_BALANCING
+	current->last_sum_exec_runtime += more;
+#endif
 	K(raw_spin_rq_unlock)(rq);
 	local_irq_enable();
 }
