@@ -68,31 +68,36 @@ offered() {
 	COMPREPLY=()
 	"${entry%% *}" "${COMP_WORDS[0]}" "${COMP_WORDS[COMP_CWORD]}" \
 		"${COMP_WORDS[COMP_CWORD - 1]}" 2>/dev/null
-	printf '%s\n' "${COMPREPLY[@]}" | tee "$log"
+	printf '%s\n' "${COMPREPLY[@]}"
 }
 
-# offers LINE WORD
+# offers LINE WORD...
 offers() {
-	offered "$1" | grep -qxF -e "$2"
-	ok $? "completion: $1[TAB] offers $2"
+	local line=$1 words word
+
+	words=$(offered "$line")
+	for word in "${@:2}"; do
+		echo "$words" >"$log"
+		grep -qxF -e "$word" "$log"
+		ok $? "completion: ${line}[TAB] offers $word"
+	done
 }
 
 # The long options that a manual page has, with = where an argument follows.
 options_of() {
-	sed -n 's/\\-/-/g;s/\\f.//g;/^\.BR* .*--/s/.*\(--[a-z-]*=*\).*/\1/p' "/repo/user/man/$1.1" |
-		sort -u
+	sed -n 's/\\-/-/g;s/\\f.//g;/^\.B[RI]* -/p' "/repo/user/man/$1.1" |
+		grep -oE -e '--[a-z][a-z-]*=?' | sort -u
 }
 
 test_completion() {
-	local tool option
+	local tool
 
 	set +u
 	# shellcheck source=/dev/null
 	. /usr/share/bash-completion/bash_completion
 	for tool in checkpoint restart ckptinfo; do
-		for option in $(options_of $tool); do
-			offers "$tool --" "$option"
-		done
+		# shellcheck disable=SC2046 # words
+		offers "$tool --" $(options_of $tool)
 	done
 	mkdir -p some/where
 	: >some.img

@@ -128,6 +128,20 @@ test_readme() {
 	try 'README: make, make install' bash -ec "KVER=$1; export KVER; . /tmp/commands"
 	grep -q '^make install' /tmp/commands
 	ok $? 'README has a make install'
+	diff /tmp/readme <(block Documentation/installing.md) >"$log"
+	ok $? 'Documentation/installing.md has the same commands'
+}
+
+# With the module of `make install`; mokutil needs the firmware.
+test_signing() {
+	awk '/^\topenssl req/ { found = 1 } found && !/^\t/ { exit } found' \
+		Documentation/installing.md >/tmp/commands
+	try 'Documentation/installing.md: how to sign' bash -ec "cd /tmp
+		uname() { echo $1; }
+		mokutil() { :; }
+		. /tmp/commands"
+	[ "$(modinfo -k "$1" -F signer ckpt)" = ckpt ]
+	ok $? 'the module is signed by that key'
 }
 
 test_usage() {
@@ -153,5 +167,6 @@ modprobe -S "$release" --show-depends ckpt >"$log" 2>&1 &&
 	grep -q "/updates/ckpt.ko" "$log"
 ok $? 'depmod has put the module among those of the kernel'
 test_version
+test_signing "$release"
 test_dkms "${others[@]}"
 finish
