@@ -31,6 +31,7 @@ enum mode {
 	TREE,
 	JSON,
 	CHECK,
+	CORE,
 };
 
 /* What is known of the image so far. */
@@ -425,6 +426,7 @@ static void print(struct info *in)
 		break;
 	case RECORDS:
 	case CHECK:
+	case CORE:
 		break;
 	}
 }
@@ -484,6 +486,15 @@ static int show(int fd, enum mode mode)
 	return err ? 1 : 0;
 }
 
+static int write_core(int fd, const char *path)
+{
+	ckpt_stop_catch();
+	if (!ckpt_core_write(fd, path, stderr))
+		return 0;
+	fprintf(stderr, "ckptinfo: %s\n", ckpt_error());
+	return 1;
+}
+
 static void print_help(FILE *to)
 {
 	fputs("usage: ckptinfo [options] [image]\n"
@@ -495,6 +506,7 @@ static void print_help(FILE *to)
 	      "  -p, --tree     the process tree\n"
 	      "      --json     all of it as JSON\n"
 	      "      --check    verify the whole image; silent if it is good\n"
+	      "      --core FILE    write an ELF core, for gdb PROGRAM FILE\n"
 	      "      --help, --version\n"
 	      "\n"
 	      "Exit status: 0 complete; 1 damaged, or a failed checkpoint; 2 usage.\n",
@@ -507,7 +519,7 @@ static int usage_error(void)
 	return 2;
 }
 
-enum { OPT_JSON = 256, OPT_CHECK, OPT_HELP, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_CHECK, OPT_CORE, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
@@ -515,13 +527,14 @@ static const struct option options[] = {
 	{ "tree", no_argument, NULL, 'p' },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "core", required_argument, NULL, OPT_CORE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{}
 };
 
 /* -1: go on, else the exit status */
-static int parse(int argc, char **argv, enum mode *mode)
+static int parse(int argc, char **argv, enum mode *mode, const char **core)
 {
 	int c;
 
@@ -542,6 +555,10 @@ static int parse(int argc, char **argv, enum mode *mode)
 		case OPT_CHECK:
 			*mode = CHECK;
 			break;
+		case OPT_CORE:
+			*mode = CORE;
+			*core = optarg;
+			break;
 		case OPT_HELP:
 			print_help(stdout);
 			return 0;
@@ -558,7 +575,8 @@ static int parse(int argc, char **argv, enum mode *mode)
 int main(int argc, char **argv)
 {
 	enum mode mode = SUMMARY;
-	int fd = STDIN_FILENO, status = parse(argc, argv, &mode);
+	const char *core = NULL;
+	int fd = STDIN_FILENO, status = parse(argc, argv, &mode, &core);
 
 	if (status >= 0)
 		return status;
@@ -575,5 +593,5 @@ int main(int argc, char **argv)
 		      stderr);
 		return 2;
 	}
-	return show(fd, mode);
+	return mode == CORE ? write_core(fd, core) : show(fd, mode);
 }

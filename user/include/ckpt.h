@@ -263,6 +263,20 @@ const char *ckpt_err_text(const struct ckpt_hdr_err *err, size_t *len);
  */
 const char *ckpt_rec_name(__s32 type);
 
+/* ---- cores ----------------------------------------------------------------- */
+
+/**
+ * ckpt_core_write() - make an ELF core of an image, for a debugger
+ * @fd: open for reading; the image comes from there
+ * @path: regular file, which appears once the image has been verified to its
+ *	end; with several processes each has its own, @path and its pid
+ * @notes: stream for what the user must know, or NULL
+ *
+ * Return: 0 or a negative errno; -ENODATA if the image is that of a checkpoint
+ * that failed.
+ */
+int ckpt_core_write(int fd, const char *path, FILE *notes);
+
 /* ---- freezing -------------------------------------------------------------- */
 
 struct ckpt_freeze;
@@ -374,6 +388,7 @@ int ckpt_checkpoint(const struct ckpt_checkpoint_opts *opts);
 #define CKPT_RESTART_NO_WAIT (1U << 1) /* don't wait for the program */
 #define CKPT_RESTART_IN_PLACE (1U << 2) /* become the program */
 #define CKPT_RESTART_LEAVE_FROZEN (1U << 3)
+#define CKPT_RESTART_NO_CGROUP (1U << 4) /* leave it in the caller's cgroup */
 
 /**
  * struct ckpt_restart_opts - what restart(1) is asked for
