@@ -454,8 +454,8 @@ static void test_pages(void)
 	ib_free(&ib);
 }
 
-/* The good image in a file, for tests of the tools. */
-static int write_image(const char *path)
+/* An image in a file, for tests of the tools: the good one, or a failed one. */
+static int write_image(const char *path, int failed)
 {
 	FILE *f = fopen(path, "w");
 	struct ib ib;
@@ -463,7 +463,14 @@ static int write_image(const char *path)
 
 	if (!f)
 		return 1;
-	ib_good(&ib);
+	if (failed) {
+		ib_init(&ib);
+		ib_add_head(&ib);
+		ib_add_err(&ib, "file 3 is of no known kind");
+		ib_seal(&ib);
+	} else {
+		ib_good(&ib);
+	}
 	n = fwrite(ib.buf, ib.len, 1, f);
 	fclose(f);
 	ib_free(&ib);
@@ -472,8 +479,8 @@ static int write_image(const char *path)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "write"))
-		return write_image(argv[2]);
+	if (argc == 3 && !strncmp(argv[1], "write", 5))
+		return write_image(argv[2], !strcmp(argv[1], "write-failed"));
 	test_good();
 	test_complete();
 	test_truncated();

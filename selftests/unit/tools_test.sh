@@ -121,6 +121,51 @@ import json, sys
 info = json.load(sys.stdin)
 sys.exit(not (info["tasks"][0]["comm"] == "job" and len(info["fds"]) == 5))'
 ok $? 'ckptinfo --json is JSON'
+ckptinfo --json good.img 2>err | python3 -m json.tool >out 2>>err
+ok $? 'ckptinfo --json: python3 -m json.tool agrees'
+ckptinfo -v good.img 2>err | awk -v size="$(stat -c %s good.img)" '
+	$1 != at { print "gap at", at; bad = 1 }
+	{ at += $2 }
+	END { exit bad || at != size || NR != 50 }' >out
+ok $? 'ckptinfo -v: offsets and lengths add up to the file'
+for option in '' -v -e -p --json --check; do
+	ckptinfo $option good.img >out 2>err &&
+		tail -c +1 good.img | ckptinfo $option 2>>err | cmp - out >>err
+	ok $? "ckptinfo $option: a pipe gives what a file does"
+done
+"$unit/image_test" write-failed failed.img || exit 1
+shows 'file 3 is of no known kind' 'ckptinfo -e: the error' \
+	sh -c "'$bin/ckptinfo' -e failed.img; [ \$? = 1 ]"
+[ "$(cat out)" = 'file 3 is of no known kind' ]
+ok $? 'ckptinfo -e: nothing else'
+refuses 1 'the checkpoint had failed: file 3' 'ckptinfo --check: a failed one' \
+	ckptinfo --check failed.img
+size=$(stat -c %s good.img)
+: >err
+for ((cut = 1, bad = 0; cut < size; cut += 97)); do
+	head -c $cut good.img >cut.img
+	ckptinfo --check cut.img >out 2>message
+	[ $? = 1 ] && [ ! -s out ] && [ "$(wc -l <message)" = 1 ] &&
+		grep -q "truncated: it ends at byte $cut\$" message && continue
+	bad=1
+	cat message >>err
+done
+ok $bad 'ckptinfo --check: cut short anywhere'
+rm -f cut.img message
+ckptinfo --core new.core good.img >out 2>err && [ ! -s out ] &&
+	readelf -h -l -n new.core >out 2>>err && grep -q NT_PRSTATUS out
+ok $? 'ckptinfo --core: readelf reads it'
+rm -f new.core
+refuses 1 'truncated' 'ckptinfo --core: truncated' \
+	ckptinfo --core new.core short.img
+refuses 1 'its checkpoint had failed: file 3' 'ckptinfo --core: of a failed one' \
+	ckptinfo --core new.core failed.img
+refuses 1 'No such file' 'ckptinfo --core: nowhere' \
+	ckptinfo --core /nonexistent/core good.img
+refuses 1 'regular file' 'ckptinfo --core: a device' \
+	ckptinfo --core /dev/null good.img
+[ -z "$(find . -name '*new.core*')" ]
+ok $? 'ckptinfo --core leaves no file behind'
 ckptinfo --check good.img >out 2>err && [ ! -s out ] && [ ! -s err ]
 ok $? 'ckptinfo --check: silent if good'
 refuses 1 'truncated: it ends at byte 9000' 'ckptinfo --check: truncated' \
