@@ -24,6 +24,7 @@ enum {
 	OPT_COPY_STATUS,
 	OPT_PROGRESS,
 	OPT_NO_PROGRESS,
+	OPT_NO_CGROUP,
 	OPT_VERSION
 };
 
@@ -40,6 +41,7 @@ static const struct option options[] = {
 	{ "files", required_argument, NULL, OPT_FILES },
 	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
+	{ "no-cgroup", no_argument, NULL, OPT_NO_CGROUP },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -55,6 +57,7 @@ static const char usage_text[] =
 	"      --no-pids      any pid will do\n"
 	"      --frozen       leave the program frozen\n"
 	"  -w, --wait         wait for the program, exit as it does (the default)\n"
+	"      --no-cgroup    leave it in your cgroup, not where it was\n"
 	"      --copy-status  killed by a signal, if one has killed the program;\n"
 	"                     without, the status is then 128 and its number\n"
 	"  -W, --no-wait      exit as soon as the program runs\n"
@@ -157,6 +160,9 @@ static int parse_option(int c, int *status)
 		return 0;
 	case OPT_COPY_STATUS:
 		cmd.copy_status = true;
+		return 0;
+	case OPT_NO_CGROUP:
+		cmd.opts.flags |= CKPT_RESTART_NO_CGROUP;
 		return 0;
 	case OPT_SELF:
 		cmd.opts.flags |= CKPT_RESTART_IN_PLACE;

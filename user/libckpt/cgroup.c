@@ -124,6 +124,24 @@ static int proc_cgroup(pid_t pid, char *path, size_t size)
 	return err;
 }
 
+/* Directory of the group that the kernel calls @path. */
+static int cgroup_dir(const struct cgroup_mount *m, const char *path, char *dir,
+		      size_t size)
+{
+	size_t n = strlen(m->root);
+	const char *p = path;
+
+	if (n > 1 && !strncmp(path, m->root, n) && (!path[n] || path[n] == '/'))
+		p = path + n;
+	else if (n > 1 || !strncmp(path, "/..", 3))
+		return -ENOENT;
+	if (!strcmp(p, "/"))
+		p = "";
+	return (size_t)snprintf(dir, size, "%s%s", m->dir, p) < size ?
+		       0 :
+		       -ENAMETOOLONG;
+}
+
 /**
  * ckpt_cgroup_of() - directory of a process's cgroup
  * @pid: process; 0: the caller
@@ -134,9 +152,8 @@ static int proc_cgroup(pid_t pid, char *path, size_t size)
  */
 int ckpt_cgroup_of(pid_t pid, char *dir, size_t size)
 {
-	char path[PATH_MAX], *p = path;
+	char path[PATH_MAX];
 	struct cgroup_mount m;
-	size_t n;
 	int err;
 
 	err = find_mount(&m);
@@ -144,20 +161,36 @@ int ckpt_cgroup_of(pid_t pid, char *dir, size_t size)
 		err = proc_cgroup(pid ?: getpid(), path, sizeof(path));
 	if (err)
 		return err;
-	n = strlen(m.root);
-	if (n > 1 && !strncmp(path, m.root, n) && (!path[n] || path[n] == '/'))
-		p = path + n;
-	else if (n > 1 || !strncmp(path, "/..", 3))
-		return ckpt_set_error(-ENOENT,
-				      "pid %d: its cgroup %s is not to be seen from here: run outside of this container",
-				      pid, path);
-	if (!strcmp(p, "/"))
-		p = "";
-	if ((size_t)snprintf(dir, size, "%s%s", m.dir, p) >= size)
-		return ckpt_set_error(-ENAMETOOLONG,
-				      "pid %d: path of its cgroup is too long",
-				      pid);
-	return 0;
+	err = cgroup_dir(&m, path, dir, size);
+	if (err == -ENOENT)
+		ckpt_set_error(err,
+			       "pid %d: its cgroup %s is not to be seen from here: run outside of this container",
+			       pid, path);
+	else if (err)
+		ckpt_set_error(err, "pid %d: path of its cgroup is too long",
+			       pid);
+	return err;
+}
+
+/**
+ * ckpt_cgroup_join() - move a process into the group of a path
+ * @pid: process
+ * @path: as the kernel calls the group
+ *
+ * Return: 0, also if it was there; or a negative errno (without text).
+ */
+int ckpt_cgroup_join(pid_t pid, const char *path)
+{
+	char dir[PATH_MAX], own[PATH_MAX];
+	struct cgroup_mount m;
+	int err;
+
+	if (!proc_cgroup(pid, own, sizeof(own)) && !strcmp(own, path))
+		return 0;
+	err = find_mount(&m);
+	if (!err)
+		err = cgroup_dir(&m, path, dir, sizeof(dir));
+	return err ? err : ckpt_cgroup_move(dir, pid);
 }
 
 /* ---- files of a group ---- */

@@ -206,10 +206,13 @@ int ckpt_thaw(struct ckpt_freeze *fz)
 
 	if (!fz)
 		return 0;
-	if (fz->way == FREEZE_OWN) /* leaving a frozen group thaws */
-		moved = ckpt_cgroup_empty_into(fz->dir, fz->home);
+	/* thawed first: to move it can take the kernel many milliseconds */
 	if (fz->way != FREEZE_AS_IS)
 		err = ckpt_cgroup_write(fz->dir, "cgroup.freeze", "0");
+	if (fz->way == FREEZE_OWN)
+		moved = ckpt_cgroup_empty_into(fz->dir, fz->home);
+	if (fz->way == FREEZE_OWN && !moved)
+		err = 0; /* to leave the group thaws, too */
 	if (err)
 		err = ckpt_set_error(err,
 				     "pid %d: cannot thaw it: echo 0 > %s/cgroup.freeze",

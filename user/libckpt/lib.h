@@ -17,6 +17,7 @@ int ckpt_set_error(int err, const char *fmt, ...)
 
 /* cgroup.c: files and groups of the cgroup v2 hierarchy */
 int ckpt_cgroup_of(pid_t pid, char *dir, size_t size);
+int ckpt_cgroup_join(pid_t pid, const char *path);
 int ckpt_cgroup_root(char *dir, size_t size);
 int ckpt_cgroup_read(const char *dir, const char *file, char *buf, size_t size);
 int ckpt_cgroup_write(const char *dir, const char *file, const char *text);

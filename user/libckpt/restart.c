@@ -135,7 +135,7 @@ static int group_make(struct restart_run *run)
 	char home[PATH_MAX], name[32];
 	int err;
 
-	err = ckpt_cgroup_of(0, home, sizeof(home));
+	err = ckpt_cgroup_of(run->child, home, sizeof(home));
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), "ckpt-frozen.%d", run->child);
@@ -203,11 +203,28 @@ static int coordinate_kernel(struct restart_run *run)
 	return err ? kernel_failed(run, err) : 0;
 }
 
+/* Where it was: before it has memory, which is then counted there. */
+static void join_cgroup(struct restart_run *run)
+{
+	const struct ckpt_hdr_tree_task *t = root_task(run);
+	const char *path = (const char *)&t->pids[t->nr_levels];
+	int err;
+
+	if (t->cgroup_len <= 1 || run->opts->flags & CKPT_RESTART_NO_CGROUP)
+		return;
+	err = ckpt_cgroup_join(run->child, path);
+	if (err && run->opts->notes)
+		fprintf(run->opts->notes,
+			"it was in the cgroup %s and cannot go back there (%s): it is in yours; --no-cgroup to leave it so\n",
+			path, strerror(-err));
+}
+
 /* The child is there: make the program of it. */
 static int coordinate(struct restart_run *run)
 {
 	int err = 0;
 
+	join_cgroup(run);
 	if (run->flags & RESTART_FROZEN)
 		err = group_make(run);
 	if (!err)
