@@ -240,6 +240,95 @@ static void test_dontdump(void)
 	ib_free(&ib);
 }
 
+static struct ckpt_hdr_tree_task *add_tree_task(struct ib *ib, int pid)
+{
+	const struct ckpt_hdr_tree_task *first;
+	struct ckpt_hdr_tree_task *t;
+	int len;
+
+	first = ib_find(ib, CKPT_HDR_TREE_TASK, 0);
+	len = first->h.len;
+	t = ib_add(ib, CKPT_HDR_TREE_TASK, len);
+	memcpy(t, first, len);
+	t->pid = pid;
+	t->pids[0] = pid;
+	return t;
+}
+
+/* A process with a second thread, and another process. */
+static void build_three(struct ib *ib)
+{
+	struct ckpt_hdr_tree_task *t;
+	struct ckpt_hdr_pgarr *p;
+	struct ckpt_hdr_task *k;
+	struct ckpt_hdr_mm *m;
+	int i;
+
+	ib_init(ib);
+	ib_add_head(ib);
+	ib_add_tree(ib);
+	((struct ckpt_hdr_tree *)ib_find(ib, CKPT_HDR_TREE, 0))->nr_tasks = 3;
+	t = add_tree_task(ib, IB_PID + 1);
+	t->exit_signal = -1;
+	t = add_tree_task(ib, IB_PID + 2);
+	t->tgid = IB_PID + 2;
+	t->mm_objref = REF_MM + 1;
+	ib_add_cred(ib);
+	ib_add_files(ib);
+	ib_add_signals(ib);
+	ib_add_memory(ib);
+	ib_add_memory(ib);
+	m = ib_find(ib, CKPT_HDR_MM, 1);
+	m->objref = REF_MM + 1;
+	for (i = 2; i < 4; i++) {
+		p = ib_find(ib, CKPT_HDR_PGARR, i);
+		p->mm_objref = REF_MM + 1;
+	}
+	for (i = 0; i < 3; i++) {
+		ib_add_task(ib);
+		k = ib_find(ib, CKPT_HDR_TASK, i);
+		k->pid = IB_PID + i;
+	}
+	k->mm_objref = REF_MM + 1;
+	ib_add_trailer(ib);
+	ib_seal(ib);
+}
+
+static void test_processes(void)
+{
+	struct elf_prstatus one = { 0 }, two = { 0 };
+	struct core_file c;
+	struct ib ib;
+	int good;
+
+	build_three(&ib);
+	tap_ok(!core_of(ib.buf, ib.len) && !is_there(CORE),
+	       "an image of two processes");
+	good = strstr(notes, CORE ".1234: pid 1234, job") &&
+	       strstr(notes, CORE ".1236: pid 1236, job");
+	tap_ok(good, "the files are listed");
+	c = core_map(CORE ".1234");
+	core_note(&c, NT_PRSTATUS, 0, &one, sizeof(one));
+	core_note(&c, NT_PRSTATUS, 1, &two, sizeof(two));
+	tap_ok(one.pr_pid == IB_PID && two.pr_pid == IB_PID + 1,
+	       "the first has its two threads");
+	test_memory(&c);
+	munmap(c.at, c.len);
+	c = core_map(CORE ".1236");
+	core_note(&c, NT_PRSTATUS, 0, &one, sizeof(one));
+	good = one.pr_pid == IB_PID + 2 &&
+	       !core_note(&c, NT_PRSTATUS, 1, &two, 0);
+	tap_ok(good, "the second has its one");
+	test_memory(&c);
+	munmap(c.at, c.len);
+	unlink(CORE ".1234");
+	unlink(CORE ".1236");
+	good = core_of(ib.buf, ib.len - 1) == -EINVAL &&
+	       !is_there(CORE ".1234");
+	tap_ok(good, "neither is there if the image is cut short");
+	ib_free(&ib);
+}
+
 static void test_bad(void)
 {
 	size_t at, bad = 0;
@@ -274,6 +363,7 @@ int main(void)
 	test_good();
 	test_zeros_over_file();
 	test_dontdump();
+	test_processes();
 	test_bad();
 	return tap_end();
 }
