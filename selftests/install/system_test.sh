@@ -19,7 +19,7 @@ dest=/tmp/dest
 block() {
 	awk '/make install/ { found = 1 } /^(```|$)/ { if (found) exit; text = ""; next }
 		{ text = text $0 "\n" } END { printf "%s", text }' "$1" |
-		sed 's/^\t//; s/ *#.*//'
+		sed 's/^\t//; s/[[:space:]]*#.*//'
 }
 
 expected_files() {
