@@ -10,7 +10,9 @@
  * Refused: see file_kind.c; at restart a file that is gone, has another type,
  * is another device, is shorter than it was (an offset would lie behind its
  * end) or, with RESTART_FILES_FAIL, longer; a mapped file or executable that
- * was changed in any way.
+ * was changed in any way.  RESTART_FORCE_FILES takes files as they are, though
+ * shorter or changed, and says so in the log; type and device it does not
+ * force.
  *
  * At restart files are opened by path with the caller's credentials, when they
  * are first needed.  What changes the file system (RESTART_FILES_TRUNCATE)
@@ -583,6 +585,27 @@ struct file *ckpt_file_staged(struct ckpt_ctx *ctx, int objref, const char *who)
 }
 
 /**
+ * ckpt_file_forced() - whether a file that differs is to be taken as it is
+ * @ctx: restart
+ * @sf: staged FILE
+ * @how: what differs, for the log: "is shorter than at"
+ *
+ * Return: true with RESTART_FORCE_FILES; each file is noted in the log once.
+ */
+bool ckpt_file_forced(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
+		      const char *how)
+{
+	if (!(ctx->flags & RESTART_FORCE_FILES))
+		return false;
+	if (!sf->forced)
+		ckpt_log(ctx,
+			 "note: %s %s the checkpoint: taken as it is (--force-files)",
+			 sf->path, how);
+	sf->forced = true;
+	return true;
+}
+
+/**
  * ckpt_file_check_unchanged() - refuse a changed executable or library
  * @ctx: restart
  * @objref: FILE of a private mapping or of the exe link
@@ -601,13 +624,15 @@ int ckpt_file_check_unchanged(struct ckpt_ctx *ctx, int objref)
 		return PTR_ERR(sf);
 	if (sf->rec.kind != CKPT_FILE_REG)
 		return 0;
-	if (sf->now_size != sf->rec.size ||
-	    sf->now_mtime.tv_sec != sf->rec.mtime_sec ||
-	    sf->now_mtime.tv_nsec != sf->rec.mtime_nsec)
-		return ckpt_fail(ctx, -ESTALE, "mapped file",
-				 "executable or library %s changed since the checkpoint",
-				 sf->path);
-	return 0;
+	if (sf->now_size == sf->rec.size &&
+	    sf->now_mtime.tv_sec == sf->rec.mtime_sec &&
+	    sf->now_mtime.tv_nsec == sf->rec.mtime_nsec)
+		return 0;
+	if (ckpt_file_forced(ctx, sf, "has changed since"))
+		return 0;
+	return ckpt_fail(ctx, -ESTALE, "mapped file",
+			 "executable or library %s changed since the checkpoint: put the old one there, or use --force-files",
+			 sf->path);
 }
 
 const struct ckpt_obj_ops ckpt_file_ops = {

@@ -17,6 +17,7 @@
  * @now_mtime: modification time when it was opened
  * @truncate: the commit cuts it to the size of the record
  * @committed: the commit is through with it
+ * @forced: it has changed, and the log says so
  * @rec: copy of the record
  *
  * A file is opened when it is first needed, so that one whose descriptors are
@@ -29,6 +30,7 @@ struct ckpt_staged_file {
 	struct timespec64 now_mtime;
 	bool truncate;
 	bool committed;
+	bool forced;
 	struct ckpt_hdr_file rec; /* without its path[] */
 };
 
@@ -41,6 +43,9 @@ struct ckpt_staged_file *ckpt_file_stage(struct ckpt_ctx *ctx, int objref,
 /* The same, and only the open file. */
 struct file *ckpt_file_staged(struct ckpt_ctx *ctx, int objref,
 			      const char *who);
+/* The caller takes it as it is, though it differs (@how). */
+bool ckpt_file_forced(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
+		      const char *how);
 /* The file of a mapping or of the exe link must be as it was. */
 int ckpt_file_check_unchanged(struct ckpt_ctx *ctx, int objref);
 

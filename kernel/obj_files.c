@@ -231,9 +231,11 @@ static int fd_check_size(struct ckpt_ctx *ctx, int fd,
 
 	if (sf->rec.kind != CKPT_FILE_REG || now == was)
 		return 0;
+	if (now < was && ckpt_file_forced(ctx, sf, "is shorter than at"))
+		return 0;
 	if (now < was)
 		return ckpt_fail(ctx, -ESTALE, "files",
-				 "fd %d: %s is shorter than at the checkpoint: %llu bytes, not %llu",
+				 "fd %d: %s is shorter than at the checkpoint: %llu bytes, not %llu: put it back, or use --force-files",
 				 fd, sf->path, now, was);
 	if (ctx->flags & RESTART_FILES_FAIL)
 		return ckpt_fail(ctx, -ESTALE, "files",

@@ -18,6 +18,7 @@ clean_up() {
 		kill -KILL "$pid" 2>/dev/null
 	done
 	cd /
+	umount "$dir/root/dev/null" 2>/dev/null
 	rm -rf "$dir"
 }
 trap clean_up EXIT
@@ -58,7 +59,7 @@ has() {
 
 # shellcheck disable=SC2317 # called by within
 gone() {
-	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
 }
 
 # start COMMAND...: run a program until it is ready and has told its pid, which
@@ -108,6 +109,12 @@ system(@ARGV);
 print $? & 128 ? "core" : $? & 127 ? -($? & 127) : $? >> 8;
 PL
 
+# tell_end CODE: what the program is to do, all of it at once
+tell_end() {
+	echo "$1" >end.new
+	mv end.new end
+}
+
 # passes_on NAME [PREFIX...]: restart, send it signals, end with status 3
 passes_on() {
 	local name=$1 bad=0 signal
@@ -122,7 +129,7 @@ passes_on() {
 		within 5 has got "SIG$signal" || bad=1
 	done
 	[ "$(wc -l <got)" = 3 ] || bad=1
-	echo 'os._exit(3)' >end
+	tell_end '_exit(3)'
 	wait "$tool"
 	[ $? = 3 ] || bad=1
 	tool=''
@@ -134,7 +141,7 @@ passes_on() {
 ends() {
 	local name=$1 want=$2 prefix=() got
 
-	echo "$3" >end
+	tell_end "$3"
 	shift 3
 	while [ "$1" != : ]; do
 		prefix+=("$1")
@@ -237,7 +244,7 @@ result $? on_a_terminal_one_line_is_rewritten_and_erased
 python3 terminal.py "checkpoint --no-progress $program | { head -c 100000; sleep 2.5; cat; } >image" >message
 grep -qx 'returns 0 lines 0' message
 result $? no_progress_on_a_terminal
-cut && echo '_exit(3)' >end
+cut && tell_end '_exit(3)'
 slow_cat <image | restart --progress 2>message
 [ $? = 3 ] && [ "$(wc -l <message)" -ge 2 ] && ! grep -qvxE "$progress_line" message
 result $? restart_progress_is_a_line_a_second
@@ -249,7 +256,7 @@ grep -qxE "$progress_line" message
 result $? the_helper_shows_progress
 # of a file the size is known; with a twentieth of a CPU it takes a while
 BALLAST=50000000 start perl "$dir/obedient.pl"
-cut && echo '_exit(3)' >end
+cut && tell_end '_exit(3)'
 echo +cpu >/sys/fs/cgroup/cgroup.subtree_control
 mkdir /sys/fs/cgroup/slow
 echo '5000 100000' >/sys/fs/cgroup/slow/cpu.max
@@ -257,6 +264,111 @@ sh -c 'echo $$ >/sys/fs/cgroup/slow/cgroup.procs; exec restart --progress -i ima
 grep -qE 'restart: .* of .* \([0-9]+ %\), .* left' message
 result $? restart_knows_the_size_of_a_file
 rmdir /sys/fs/cgroup/slow
+
+# ---- another root, changed files ----
+
+cat >reader.pl <<'PL'
+use POSIX qw(_exit);
+sub put {
+	open(my $file, ">>", $_[0]) or die "$_[0]: $!";
+	print $file $_[1];
+}
+open(my $data, "<", "data") or die;
+sysread($data, my $before, 4);
+put("pid", $$);
+put("ready", "");
+select(undef, undef, undef, 0.05) until -e "end";
+sysread($data, my $after, 4);
+put("result", "$before$after\n");
+_exit(3);
+PL
+
+# read_data: a program that has read half of its file, and its image
+read_data() {
+	rm -rf myperl data result
+	cp -p "$(command -v perl)" myperl
+	printf 12345678 >data
+	start "${as_tester[@]}" ./myperl "$dir/reader.pl" || return 1
+	sed -n 's,^.* /,/,p' "/proc/$program/maps" | sort -u >mapped
+	pid=$program
+	cut
+}
+
+# refuses WORDS [options]: restart fails and names them
+refuses() {
+	local words=$1 word
+
+	shift
+	restart -i image "$@" >message 2>&1 && return 1
+	for word in $words; do
+		grep -qF -- "$word" message || return 1
+	done
+	[ "$(wc -l <message)" = 1 ]
+}
+
+read_data
+result $? a_program_with_files out
+mkdir root
+xargs cp -p --parents -t root <mapped 2>/dev/null # heap and the like
+cp -p --parents "$dir/data" "$dir/out" root
+mkdir root/dev
+touch root/dev/null
+mount --bind /dev/null root/dev/null
+find root -type d -exec chmod 777 {} + # cp takes the modes from elsewhere
+rm myperl
+printf abcdefgh >data
+touch end
+
+refuses "$dir/myperl gone"
+result $? without_its_files_it_is_refused
+refuses '--root CAP_SYS_CHROOT' --root "$dir/none"
+[ $? = 1 ] && grep -q 'No such file' message
+result $? no_such_root
+setpriv --bounding-set=-sys_chroot restart --root root -i image >message 2>&1
+[ $? = 1 ] && grep -q 'restart: --root root: that takes CAP_SYS_CHROOT' message &&
+	[ "$(wc -l <message)" = 1 ] && [ ! -e "/proc/$pid" ]
+result $? a_root_takes_cap_sys_chroot
+restart -W --root root -i image 2>message
+[ "$(readlink "/proc/$pid/root")" = "$dir/root" ] &&
+	[ "$(readlink "/proc/$pid/exe")" = "$dir/root$dir/myperl" ] &&
+	[ "$(readlink "/proc/$pid/cwd")" = "$dir/root$dir" ]
+result $? root_exe_and_cwd_are_below_it
+program=$pid
+cut
+result $? a_checkpoint_below_another_root
+touch "root$dir/end"
+restart -i image 2>message
+[ $? = 3 ] && has "root$dir/result" 12345678 && [ ! -e result ]
+result $? goes_on_below_it_again "root$dir/result"
+
+read_data
+cp -p "$dir/myperl" "root$dir/myperl"
+rm -f myperl "root$dir/result"
+"${as_tester[@]}" restart --root root -i image 2>message
+[ $? = 3 ] && has "root$dir/result" 12345678
+result $? another_root_in_the_helpers_namespace "root$dir/result"
+
+read_data
+touch -d 2001-01-01 myperl
+touch end
+refuses "$dir/myperl changed --force-files"
+result $? a_changed_executable_is_refused
+restart --force-files -i image 2>message
+[ $? = 3 ] && has message "$dir/myperl has changed since the checkpoint: taken as it is (--force-files)" &&
+	has result 12345678
+result $? a_changed_executable_is_forced result
+touch -d @"$(stat -c %.Y "$(command -v perl)")" myperl
+printf 12 >data
+refuses "$dir/data shorter --force-files"
+result $? a_shorter_file_is_refused
+restart --force-files -i image 2>message
+[ $? = 3 ] && has message "$dir/data is shorter than at the checkpoint: taken as it is (--force-files)" &&
+	[ "$(wc -l <message)" = 1 ] && has result 1234
+result $? a_shorter_file_is_forced result
+rm data
+mkdir data
+refuses "$dir/data directory" --force-files
+result $? a_type_is_not_forced
 
 echo "1..$nr"
 exit "$failed"

@@ -21,6 +21,7 @@ enum {
 	OPT_SELF,
 	OPT_INHERIT,
 	OPT_FILES,
+	OPT_FORCE_FILES,
 	OPT_COPY_STATUS,
 	OPT_PROGRESS,
 	OPT_NO_PROGRESS,
@@ -38,6 +39,8 @@ static const struct option options[] = {
 	{ "copy-status", no_argument, NULL, OPT_COPY_STATUS },
 	{ "self", no_argument, NULL, OPT_SELF },
 	{ "inherit-fd", required_argument, NULL, OPT_INHERIT },
+	{ "root", required_argument, NULL, 'r' },
+	{ "force-files", no_argument, NULL, OPT_FORCE_FILES },
 	{ "files", required_argument, NULL, OPT_FILES },
 	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
@@ -64,6 +67,10 @@ static const char usage_text[] =
 	"      --self         become the program\n"
 	"      --inherit-fd=FD[=HERE]\n"
 	"                     descriptor FD of the program is HERE (FD) of restart\n"
+	"  -r, --root=DIR     DIR becomes the program's root directory: the files of\n"
+	"                     the image are looked for below it\n"
+	"      --force-files  take executables, libraries and other files as they\n"
+	"                     are now, though changed or shorter\n"
 	"      --files=WHAT   files that grew since the checkpoint: keep (the\n"
 	"                     default), truncate, or fail\n"
 	"      --progress     show bytes, rate and time left, after a second; on a\n"
@@ -170,6 +177,12 @@ static int parse_option(int c, int *status)
 	case OPT_INHERIT:
 		*status = parse_inherit(optarg);
 		return *status;
+	case 'r':
+		cmd.opts.root = optarg;
+		return 0;
+	case OPT_FORCE_FILES:
+		cmd.opts.kernel_flags |= RESTART_FORCE_FILES;
+		return 0;
 	case OPT_FILES:
 		*status = parse_files(optarg);
 		return *status;
@@ -242,7 +255,7 @@ int main(int argc, char **argv)
 
 	cmd.opts.notes = stderr;
 	cmd.opts.inherit = cmd.inherit;
-	while ((c = getopt_long(argc, argv, "i:l:wWvh", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "i:l:wWr:vh", options, NULL)) != -1)
 		if (parse_option(c, &status))
 			return status;
 	if (argc != optind)

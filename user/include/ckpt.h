@@ -394,6 +394,8 @@ int ckpt_checkpoint(const struct ckpt_checkpoint_opts *opts);
  * struct ckpt_restart_opts - what restart(1) is asked for
  * @fd: open for reading; the image comes from there
  * @log: path of a log, or NULL
+ * @root: directory that becomes the program's root: all paths of the image
+ *	are looked up below it; or NULL
  * @flags: CKPT_RESTART_*, above
  * @kernel_flags: RESTART_FILES_*
  * @nr_inherit: entries of @inherit
@@ -406,6 +408,7 @@ int ckpt_checkpoint(const struct ckpt_checkpoint_opts *opts);
 struct ckpt_restart_opts {
 	int fd;
 	const char *log;
+	const char *root;
 	unsigned int flags;
 	__u64 kernel_flags;
 	__u32 nr_inherit;

@@ -33,6 +33,9 @@ bool ckpt_cgroup_only_holds(const char *dir, pid_t pid);
 int ckpt_cgroup_stale(const char *dir);
 void ckpt_cgroup_dissolve(const char *dir);
 
+/* log.c */
+void ckpt_log_notes(const struct ckpt_log *log, FILE *to);
+
 /* output.c: an image file that appears whole or not at all */
 struct ckpt_output {
 	int fd;

@@ -42,18 +42,46 @@ static char *first_error(char *text)
 	return first;
 }
 
-int ckpt_log_error(const struct ckpt_log *log, char *buf, size_t size)
+static char *log_text(const struct ckpt_log *log)
 {
-	char *text, *line;
+	char *text;
 	ssize_t n;
 
 	if (log->fd < 0 || log->start < 0)
-		return 0;
+		return NULL;
 	text = malloc(LOG_MAX + 1);
 	if (!text)
-		return 0;
+		return NULL;
 	n = pread(log->fd, text, LOG_MAX, log->start);
 	text[n > 0 ? n : 0] = 0;
+	return text;
+}
+
+/**
+ * ckpt_log_notes() - show what the kernel has noted for the user
+ * @log: log
+ * @to: stream, or NULL
+ */
+void ckpt_log_notes(const struct ckpt_log *log, FILE *to)
+{
+	char *text = to ? log_text(log) : NULL;
+	char *line, *save = NULL;
+
+	if (!text)
+		return;
+	for (line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
+		if (!strncmp(line, "note: ", 6))
+			fprintf(to, "%s\n", line + 6);
+	free(text);
+}
+
+int ckpt_log_error(const struct ckpt_log *log, char *buf, size_t size)
+{
+	char *text = log_text(log), *line;
+
+	if (!text)
+		return 0;
 	line = first_error(text);
 	if (line)
 		snprintf(buf, size, "%s", line);

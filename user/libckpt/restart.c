@@ -28,6 +28,7 @@ struct restart_run {
 	struct ckpt_log log;
 	struct ckpt_image *img;
 	struct ckpt_head head;
+	int root_fd; /* of opts->root */
 	__u64 total; /* bytes of the image, or 0 */
 	__u64 flags; /* RESTART_* */
 	pid_t child;
@@ -59,6 +60,33 @@ static int kernel_failed(struct restart_run *run, int err)
 	return err;
 }
 
+/* ---- another root directory ---- */
+
+static int root_open(struct restart_run *run)
+{
+	const char *root = run->opts->root;
+
+	if (!root)
+		return 0;
+	run->root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (run->root_fd >= 0)
+		return 0;
+	return ckpt_set_error(-errno, "--root %s: %s", root, strerror(errno));
+}
+
+/* Return: 0 or a negative errno (without text). */
+static int root_enter(const struct restart_run *run)
+{
+	if (!run->opts->root)
+		return 0;
+	return fchdir(run->root_fd) || chroot(".") ? -errno : 0;
+}
+
+static const char *root_why(int err)
+{
+	return err == -EPERM ? "that takes CAP_SYS_CHROOT" : strerror(-err);
+}
+
 /* ---- the task ---- */
 
 /* The child's whole life, until the kernel makes another program of it. */
@@ -71,7 +99,15 @@ static void __attribute__((noreturn)) task_main(struct restart_run *run)
 		.flags = run->flags,
 	};
 
+	int err;
+
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	err = root_enter(run);
+	if (err) { /* where the coordinator looks for what went wrong */
+		dprintf(run->log.fd, "--root %s: %s (errno %d)\n",
+			run->opts->root, root_why(err), -err);
+		_exit(127);
+	}
 	if (t->sid == t->pid)
 		setsid();
 	else if (t->pgid == t->pid)
@@ -234,6 +270,8 @@ static int coordinate(struct restart_run *run)
 	if (err)
 		task_kill(run);
 	group_drop(run, err);
+	if (!err)
+		ckpt_log_notes(&run->log, run->opts->notes);
 	if (!err && run->opts->verbose)
 		fprintf(run->opts->verbose, "restarted as pid %d\n",
 			run->child);
@@ -382,8 +420,12 @@ static int restart_in_place(struct restart_run *run)
 		.inherit = (uintptr_t)opts->inherit,
 		.nr_inherit = opts->nr_inherit,
 	};
-	int err = ckpt_ioctl_restart(run->dev, &arg);
+	int err = root_enter(run);
 
+	if (err)
+		return ckpt_set_error(err, "--root %s: %s", opts->root,
+				      root_why(err));
+	err = ckpt_ioctl_restart(run->dev, &arg);
 	return kernel_failed(run, err < 0 ? err : -EIO);
 }
 
@@ -445,6 +487,8 @@ static int restart_begin(struct restart_run *run)
 {
 	int err = ckpt_log_open(&run->log, run->opts->log);
 
+	if (!err)
+		err = root_open(run);
 	if (err)
 		return err;
 	run->dev = ckpt_open();
@@ -472,6 +516,7 @@ int ckpt_restart(const struct ckpt_restart_opts *opts, int *status)
 		.opts = opts,
 		.dev = -1,
 		.log.fd = -1,
+		.root_fd = -1,
 		.status_fd = -1,
 		.group_lock = -1,
 	};
@@ -485,6 +530,8 @@ int ckpt_restart(const struct ckpt_restart_opts *opts, int *status)
 		close(run.dev);
 	if (!err && !(opts->flags & CKPT_RESTART_NO_WAIT))
 		err = wait_for_end(&run, status);
+	if (run.root_fd >= 0)
+		close(run.root_fd);
 	if (run.status_fd >= 0)
 		close(run.status_fd);
 	return err ?: run.child;

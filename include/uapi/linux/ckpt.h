@@ -54,10 +54,11 @@
 #define RESTART_FILES_FAIL (1ULL << 4) /* refuse files that grew since */
 #define RESTART_NO_TIMENS (1ULL << 5) /* no time namespace: say so in the log */
 #define RESTART_FRESH_PIDS (1ULL << 6) /* pids differ from the image's */
+#define RESTART_FORCE_FILES (1ULL << 7) /* take files that changed since */
 #define RESTART_FLAGS                                                      \
 	(RESTART_TASKSELF | RESTART_FROZEN | RESTART_GHOST |               \
 	 RESTART_FILES_TRUNCATE | RESTART_FILES_FAIL | RESTART_NO_TIMENS | \
-	 RESTART_FRESH_PIDS)
+	 RESTART_FRESH_PIDS | RESTART_FORCE_FILES)
 
 /**
  * struct ckpt_ioc_checkpoint - argument of CKPT_IOC_CHECKPOINT
