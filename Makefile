@@ -195,12 +195,14 @@ uninstall: $(if $(DESTDIR),,dkms-remove)
 	rm -f $(addprefix $(COMPDIR)/,$(notdir $(COMPLETIONS)))
 	rm -f $(SYSLIBDIR)/udev/rules.d/60-ckpt.rules $(SYSLIBDIR)/modules-load.d/ckpt.conf \
 		$(SYSLIBDIR)/sysctl.d/60-ckpt.conf
-	rm -f $(MODULESDIR)/*/updates/ckpt.ko
 	rm -rf $(DKMSDIR)
+	@for module in $(MODULESDIR)/*/updates/ckpt.ko; do \
+		[ ! -e "$$module" ] || { echo "rm $$module"; rm "$$module"; \
+		$(if $(DESTDIR),:,release=$${module%/updates/*} && depmod "$${release##*/}"); }; \
+	done
 	@for dir in $(INCDIR)/linux $(PCDIR) $(MODULESDIR)/*/updates; do \
 		[ ! -d "$$dir" ] || rmdir --ignore-fail-on-non-empty "$$dir"; done
-	$(if $(DESTDIR),,ldconfig; for dir in $(MODULESDIR)/*/kernel; do \
-		[ ! -d "$$dir" ] || depmod "$$(basename "$${dir%/kernel}")"; done)
+	$(if $(DESTDIR),,ldconfig)
 
 # ---- dkms -----------------------------------------------------------------------
 
