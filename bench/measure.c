@@ -15,6 +15,10 @@
  *
  *	By how many KiB the kernel's memory grew at most while COMMAND ran: two
  *	numbers, slabs, vmalloc areas and stacks, and page tables.
+ *
+ * usage: measure touch MIB
+ *
+ *	Nothing; but the host has that much memory ready for us afterwards.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -179,6 +183,19 @@ static int measure_read(const char *path)
 	return 0;
 }
 
+static int touch(size_t bytes)
+{
+	size_t page = sysconf(_SC_PAGESIZE), at;
+	char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	for (at = 0; at < bytes; at += page)
+		p[at] = 1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 5 && !strcmp(argv[1], "run"))
@@ -187,7 +204,9 @@ int main(int argc, char **argv)
 		return measure_memory(argv + 2);
 	if (argc == 3 && !strcmp(argv[1], "read"))
 		return measure_read(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "touch"))
+		return touch(strtoul(argv[2], NULL, 0) << 20);
 	fprintf(stderr,
-		"usage: measure run|memory IN OUT LOG COMMAND... | read FILE\n");
+		"usage: measure run|memory IN OUT LOG COMMAND... | read FILE | touch MIB\n");
 	return 2;
 }
