@@ -524,7 +524,8 @@ static int in_pgarr(struct ckpt_ctx *ctx)
 {
 	struct ckpt_in *in = &ctx->in;
 	struct ckpt_hdr_pgarr *p = (struct ckpt_hdr_pgarr *)in->rec;
-	size_t fixed = sizeof(*p) - sizeof(struct ckpt_rec_front);
+	/* with its first range, mostly its only one */
+	size_t fixed = struct_size(p, range, 1) - sizeof(struct ckpt_rec_front);
 	const char *why;
 	int err;
 
@@ -540,12 +541,13 @@ static int in_pgarr(struct ckpt_ctx *ctx)
 	why = ckpt_check_pgarr_head(p);
 	if (why)
 		return ckpt_fail(ctx, -EINVAL, "image", "not valid: %s", why);
-	err = ckpt_in_read(ctx, p->range, p->nr_ranges * sizeof(*p->range));
+	err = ckpt_in_read(ctx, p->range + 1,
+			   (p->nr_ranges - 1) * sizeof(*p->range));
 	if (err)
 		return err;
 	xxh64_reset(&in->hash, ckpt_hdr_seed(&p->h));
 	xxh64_update(&in->hash, &p->mm_objref,
-		     fixed + p->nr_ranges * sizeof(*p->range));
+		     fixed + (p->nr_ranges - 1) * sizeof(*p->range));
 	return in_checked(ctx);
 }
 

@@ -26,8 +26,7 @@
 #include "compat/mm.h"
 #include "pages.h"
 
-/* Pages of a run that goes out: they are read twice, from the CPU's cache. */
-#define RUN_PAGES 128
+#define FILL_PAGES 128U /* read, then hashed while the CPU's cache has them */
 
 /* One run on its way out or in; an operation has one, used again and again. */
 struct ckpt_run {
@@ -62,7 +61,7 @@ static void run_hold(struct ckpt_run *run, struct page *page)
 
 static bool run_full(const struct ckpt_run *run)
 {
-	return run->nr == RUN_PAGES;
+	return run->nr == CKPT_RUN_PAGES;
 }
 
 static int walk_huge(pmd_t *pmd, unsigned long addr, unsigned long next,
@@ -467,10 +466,27 @@ static int fill_pin(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	return 0;
 }
 
-static int fill_read(struct ckpt_ctx *ctx, struct ckpt_run *run)
+/* A few pages, hashed while they are in the CPU's cache. */
+static int fill_some(struct ckpt_ctx *ctx, struct ckpt_run *run,
+		     unsigned int from, unsigned int end)
 {
 	unsigned int i, vecs = 0;
 	struct iov_iter iter;
+	int err;
+
+	for (i = from; i < end; i++)
+		vecs = vec_add(run->vec, vecs, run->page[i]);
+	iov_iter_bvec(&iter, ITER_DEST, run->vec, vecs,
+		      (end - from) * PAGE_SIZE);
+	err = ckpt_in_iter(ctx, &iter);
+	for (i = from; !err && i < end; i++)
+		run->hash[i] = page_hash(run->page[i]);
+	return err;
+}
+
+static int fill_read(struct ckpt_ctx *ctx, struct ckpt_run *run)
+{
+	unsigned int from;
 	int err;
 
 	if (!run->nr)
@@ -478,14 +494,12 @@ static int fill_read(struct ckpt_ctx *ctx, struct ckpt_run *run)
 	if (ctx->in.head_pos < ctx->in.head_len)
 		return ckpt_fail(ctx, -EINVAL, "image",
 				 "the caller has read too far");
-	for (i = 0; i < run->nr; i++)
-		vecs = vec_add(run->vec, vecs, run->page[i]);
-	iov_iter_bvec(&iter, ITER_DEST, run->vec, vecs, run->nr * PAGE_SIZE);
-	err = ckpt_in_iter(ctx, &iter);
-	if (err)
-		return err;
-	for (i = 0; i < run->nr; i++)
-		run->hash[i] = page_hash(run->page[i]);
+	for (from = 0; from < run->nr; from += FILL_PAGES) {
+		err = fill_some(ctx, run, from,
+				min(from + FILL_PAGES, run->nr));
+		if (err)
+			return err;
+	}
 	xxh64_update(&ctx->in.hash, run->hash, run->nr * sizeof(run->hash[0]));
 	return 0;
 }
