@@ -92,6 +92,28 @@ static void test_abort(void)
 	tap_ok(count_files() == 1, "which can be said twice");
 }
 
+/* The target of a link is replaced, not the link. */
+static void test_link(void)
+{
+	struct ckpt_output out;
+	struct stat st;
+
+	put("target", "old");
+	symlink("target", "link");
+	tap_ok(!ckpt_output_open(&out, "link", -1) &&
+		       write(out.fd, "new", 3) == 3 &&
+		       !ckpt_output_commit(&out, true),
+	       "writes through a link");
+	tap_ok(!lstat("link", &st) && S_ISLNK(st.st_mode) &&
+		       holds("target", "new"),
+	       "whose target is replaced");
+	unlink("target");
+	tap_ok(ckpt_output_open(&out, "link", -1) == -ENOENT,
+	       "refuses a link that leads nowhere");
+	ckpt_output_abort(&out);
+	unlink("link");
+}
+
 static void test_fifo(void)
 {
 	struct ckpt_output out;
@@ -205,6 +227,7 @@ int main(void)
 {
 	test_commit();
 	test_abort();
+	test_link();
 	test_fifo();
 	test_refused();
 	test_log();

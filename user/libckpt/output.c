@@ -74,11 +74,26 @@ static int output_temporary(struct ckpt_output *out)
 	return 0;
 }
 
+/*
+ * Where a link leads, so that it is its target that is replaced and not the
+ * link: think of /dev/stdout.  NULL with errno.
+ */
+static char *output_path(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) || !S_ISLNK(st.st_mode))
+		return strdup(path);
+	if (stat(path, &st))
+		return NULL;
+	return S_ISREG(st.st_mode) ? realpath(path, NULL) : strdup(path);
+}
+
 /**
  * ckpt_output_open() - open the place for an image
  * @out: filled in; ckpt_output_commit() or ckpt_output_abort() end it, also
  *	after a failure
- * @path: file, or NULL
+ * @path: file or a link to one, or NULL
  * @fd: descriptor, without a path; borrowed
  *
  * Return: 0 or a negative errno; -ENOTTY: a terminal.
@@ -90,11 +105,12 @@ int ckpt_output_open(struct ckpt_output *out, const char *path, int fd)
 	*out = (struct ckpt_output){ .fd = -1 };
 	if (!path)
 		return output_given(out, fd);
-	out->path = strdup(path);
+	out->path = output_path(path);
 	if (!out->path)
-		return ckpt_set_error(-ENOMEM, "out of memory");
+		return ckpt_set_error(-errno, "%s: cannot follow the link: %s",
+				      path, strerror(errno));
 	out->own_fd = true;
-	if (stat(path, &st) || S_ISREG(st.st_mode))
+	if (stat(out->path, &st) || S_ISREG(st.st_mode))
 		return output_temporary(out);
 	out->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (out->fd < 0)
