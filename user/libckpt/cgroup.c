@@ -367,6 +367,10 @@ static long ms_now(void)
  * @dir: group
  * @seconds: at most so long
  *
+ * The kernel tells a change of cgroup.events that follows another one within
+ * 10 ms later than it happens, as here after the move into the group: so we
+ * also look ourselves, ever more seldom.
+ *
  * Return: 0; -ETIMEDOUT; -EINTR: a signal has asked to stop; or another
  * negative errno (without text).
  */
@@ -374,7 +378,7 @@ int ckpt_cgroup_wait_frozen(const char *dir, int seconds)
 {
 	int fd = ckpt_cgroup_open(dir, "cgroup.events", O_RDONLY);
 	struct pollfd p = { .fd = fd, .events = POLLPRI };
-	long end = ms_now() + seconds * 1000L, left = 0;
+	long end = ms_now() + seconds * 1000L, left = 0, look = 1;
 	int ret;
 
 	if (fd < 0)
@@ -388,7 +392,8 @@ int ckpt_cgroup_wait_frozen(const char *dir, int seconds)
 			ret = -ETIMEDOUT;
 		if (ret)
 			break;
-		poll(&p, 1, left); /* wakes up when the file changes */
+		poll(&p, 1, look < left ? look : left);
+		look *= 2;
 	}
 	close(fd);
 	return ret < 0 ? ret : 0;
