@@ -100,13 +100,12 @@ static void test_link(void)
 
 	put("target", "old");
 	symlink("target", "link");
-	tap_ok(!ckpt_output_open(&out, "link", -1) &&
-		       write(out.fd, "new", 3) == 3 &&
-		       !ckpt_output_commit(&out, true),
-	       "writes through a link");
-	tap_ok(!lstat("link", &st) && S_ISLNK(st.st_mode) &&
-		       holds("target", "new"),
-	       "whose target is replaced");
+	tap_ok(!ckpt_output_open(&out, "link", -1), "opens a link");
+	tap_ok(write(out.fd, "new", 3) == 3 && holds("target", "old"),
+	       "writes beside its target");
+	tap_ok(!ckpt_output_commit(&out, true) && holds("target", "new"),
+	       "whose place it takes");
+	tap_ok(!lstat("link", &st) && S_ISLNK(st.st_mode), "not the link's");
 	unlink("target");
 	tap_ok(ckpt_output_open(&out, "link", -1) == -ENOENT,
 	       "refuses a link that leads nowhere");
