@@ -145,6 +145,8 @@ static void add_tree_task(struct info *in, const struct ckpt_hdr_tree_task *t)
 	put_num(o, "sid", t->sid);
 	put_str(o, "comm", t->comm);
 	put_num(o, "exit_signal", t->exit_signal);
+	if (t->cgroup_len > 1)
+		put_str(o, "cgroup", (const char *)&t->pids[t->nr_levels]);
 	json_object_array_add(in->tasks, o);
 }
 

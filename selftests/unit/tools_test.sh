@@ -119,7 +119,8 @@ shows 'no error' 'ckptinfo -e: no error' ckptinfo -e good.img
 ckptinfo --json good.img 2>err | python3 -c '
 import json, sys
 info = json.load(sys.stdin)
-sys.exit(not (info["tasks"][0]["comm"] == "job" and len(info["fds"]) == 5))'
+task = info["tasks"][0]
+sys.exit(not (task["comm"] == "job" and task["cgroup"] == "/jobs/one" and len(info["fds"]) == 5))'
 ok $? 'ckptinfo --json is JSON'
 ckptinfo --json good.img 2>err | python3 -m json.tool >out 2>>err
 ok $? 'ckptinfo --json: python3 -m json.tool agrees'
