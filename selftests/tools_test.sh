@@ -5,115 +5,16 @@
 # signals, progress, another root directory, files that have changed.
 
 set -u
-exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
-dir=$(mktemp -d /tmp/ckpt-tools.XXXXXX) || exit 1
-chmod 777 "$dir"
-cd "$dir" || exit 1
-program='' tool=''
-# shellcheck disable=SC2317 # called by trap
-clean_up() {
-	local pid
-
-	for pid in $program $tool; do
-		kill -KILL "$pid" 2>/dev/null
-	done
-	cd /
-	umount "$dir/root/dev/null" 2>/dev/null
-	rm -rf "$dir"
-}
-trap clean_up EXIT
-nr=0 failed=0
-
-# result STATUS NAME [FILE]...: on failure the files are shown
-result() {
-	local status=$1 name=$2
-
-	shift 2
-	nr=$((nr + 1))
-	if [ "$status" = 0 ]; then
-		echo "ok $nr $name"
-	else
-		failed=1
-		echo "not ok $nr $name"
-		tail -v -n 20 message "$@" 2>/dev/null | sed 's/^/# /'
-	fi
-}
-
-# within SECONDS COMMAND...: until it succeeds
-within() {
-	local i tries=$(($1 * 20))
-
-	shift
-	for ((i = 0; i < tries; i++)); do
-		"$@" && return 0
-		sleep 0.05
-	done
-	return 1
-}
-
-# has FILE LINE
-# shellcheck disable=SC2317 # called by within
-has() {
-	grep -qx -- "$2" "$1" 2>/dev/null
-}
-
-# shellcheck disable=SC2317 # called by within
-gone() {
-	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
-}
-
-# start COMMAND...: run a program until it is ready and has told its pid, which
-# is then in $program
-start() {
-	rm -f ready pid beat end got
-	: >out
-	chmod 666 out # another user's program opens it again
-	("$@" </dev/null >/dev/null 2>out &)
-	within 20 test -e ready || return 1
-	program=$(cat pid)
-}
-
-# cut: checkpoint it and kill it
-cut() {
-	checkpoint --kill -o image "$program" 2>message || return 1
-	within 10 gone "$program"
-	chmod 644 image
-	program=''
-}
+# shellcheck source=selftests/tools_lib.sh
+. "$(dirname "$0")/tools_lib.sh"
 
 # ---- signals and status ----
-
-cat >obedient.pl <<'PL'
-use POSIX qw(_exit);
-sub put {
-	open(my $file, ">>", $_[0]) or die "$_[0]: $!";
-	print $file $_[1];
-}
-for my $name (qw(TERM USR1 INT)) {
-	$SIG{$name} = sub { put("got", "SIG$_[0]\n") };
-}
-my $ballast = "x" x ($ENV{BALLAST} // 0);
-put("pid", $$);
-put("ready", "");
-until (-e "end") {
-	put("beat", "");
-	select(undef, undef, undef, 0.05);
-}
-do "./end";
-_exit(99);
-PL
 
 # The status of a command as wait() has it: below 0 killed by that signal.
 cat >status.pl <<'PL'
 system(@ARGV);
 print $? & 128 ? "core" : $? & 127 ? -($? & 127) : $? >> 8;
 PL
-
-# tell_end CODE: what the program is to do, all of it at once
-tell_end() {
-	echo "$1" >end.new
-	mv end.new end
-}
 
 # passes_on NAME [PREFIX...]: restart, send it signals, end with status 3
 passes_on() {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <ckpt.h>
@@ -207,19 +208,34 @@ static int parse_option(int c, int *status)
 	}
 }
 
+static bool is_directory(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISDIR(st.st_mode);
+}
+
 static int open_input(void)
 {
 	int fd = STDIN_FILENO;
 
 	if (cmd.input) {
-		fd = open(cmd.input, O_RDONLY | O_CLOEXEC);
+		fd = open(cmd.input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 		if (fd < 0) {
 			fprintf(stderr, "restart: %s: %s\n", cmd.input,
-				strerror(errno));
+				errno == ENXIO ? "it is a socket" :
+						 strerror(errno));
 			return 1;
 		}
+		if (isatty(fd))
+			return usage_error("a terminal has no image");
 	} else if (isatty(fd) || !fd_is_open(fd)) {
 		return usage_error("no image: use -i FILE, or < FILE");
+	}
+	if (is_directory(fd)) {
+		fprintf(stderr, "restart: %s: it is a directory\n",
+			cmd.input ?: "standard input");
+		return 1;
 	}
 	cmd.opts.fd = fd;
 	return 0;

@@ -65,7 +65,7 @@ static int checkpoint_write(struct checkpoint_run *run)
 			 (opts->out ? CHECKPOINT_SYNC_FILES : 0),
 	};
 	progress = ckpt_progress_start(opts->progress, "checkpoint", run->dev,
-				       0);
+				       0, false);
 	ret = ckpt_ioctl_checkpoint(run->dev, &run->arg);
 	ckpt_progress_stop(progress);
 	if (ckpt_stop_requested())

@@ -4,6 +4,7 @@
 #define _LIBCKPT_LIB_H
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <ckpt.h>
@@ -45,6 +46,7 @@ struct ckpt_output {
 	bool named; /* tmp exists */
 };
 
+const char *ckpt_unfit(int fd);
 int ckpt_output_open(struct ckpt_output *out, const char *path, int fd);
 int ckpt_output_commit(struct ckpt_output *out, bool sync);
 void ckpt_output_abort(struct ckpt_output *out);
@@ -52,7 +54,7 @@ void ckpt_output_abort(struct ckpt_output *out);
 /* progress.c: what is told while the kernel works */
 struct ckpt_progress;
 struct ckpt_progress *ckpt_progress_start(FILE *to, const char *name, int dev,
-					  __u64 total);
+					  __u64 total, bool signals);
 void ckpt_progress_stop(struct ckpt_progress *p);
 
 /* process.c */
@@ -62,6 +64,7 @@ int ckpt_pidfd_kill(int pidfd, int sig);
 int ckpt_pidfd_wait(int pidfd, int timeout_ms);
 
 /* stop.c */
+sigset_t ckpt_stop_signals(void);
 void ckpt_stop_kills(pid_t pid);
 
 /* spawn.c: namespaces and tasks for a restart */

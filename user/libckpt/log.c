@@ -9,6 +9,30 @@
 
 #define LOG_MAX 65536 /* bytes searched for the first error */
 
+/* With O_NONBLOCK: to open a FIFO that nobody reads must not wait. */
+static int log_file(const char *path)
+{
+	const char *unfit;
+	int fd, err;
+
+	fd = open(path,
+		  O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY |
+			  O_NONBLOCK,
+		  0600);
+	if (fd < 0)
+		return ckpt_set_error(-errno, "%s: cannot open the log: %s",
+				      path,
+				      errno == ENXIO ? "it is a socket" :
+						       strerror(errno));
+	unfit = ckpt_unfit(fd);
+	if (!unfit)
+		return fd;
+	err = ckpt_set_error(-EINVAL, "%s: it is %s, a log is a file", path,
+			     unfit);
+	close(fd);
+	return err;
+}
+
 int ckpt_log_open(struct ckpt_log *log, const char *path)
 {
 	log->start = 0;
@@ -19,10 +43,9 @@ int ckpt_log_open(struct ckpt_log *log, const char *path)
 					      strerror(errno));
 		return 0;
 	}
-	log->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	log->fd = log_file(path);
 	if (log->fd < 0)
-		return ckpt_set_error(-errno, "%s: cannot open the log: %s",
-				      path, strerror(errno));
+		return log->fd;
 	log->start = lseek(log->fd, 0, SEEK_END);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "lib.h"
 
@@ -29,6 +30,37 @@ static int output_given(struct ckpt_output *out, int fd)
 			"an image does not belong on a terminal: use -o FILE, or > FILE");
 	out->fd = fd;
 	return 0;
+}
+
+/**
+ * ckpt_unfit() - what is wrong with a descriptor for an image or a log
+ * @fd: descriptor
+ *
+ * Return: "a terminal", "a directory"...; NULL: it is a file, a pipe or a
+ * device that takes everything (/dev/null).
+ */
+const char *ckpt_unfit(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return "not open";
+	switch (st.st_mode & S_IFMT) {
+	case S_IFDIR:
+		return "a directory";
+	case S_IFSOCK:
+		return "a socket";
+	case S_IFBLK:
+		return "a block device";
+	case S_IFCHR:
+		if (isatty(fd))
+			return "a terminal";
+		if (st.st_rdev == makedev(1, 3) || st.st_rdev == makedev(1, 7))
+			return NULL; /* null, full */
+		return "a device";
+	default:
+		return NULL;
+	}
 }
 
 /* The directory of a path; the caller frees it. */
@@ -89,6 +121,22 @@ static char *output_path(const char *path)
 	return S_ISREG(st.st_mode) ? realpath(path, NULL) : strdup(path);
 }
 
+static int output_in_place(struct ckpt_output *out)
+{
+	const char *unfit;
+
+	out->fd = open(out->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (out->fd < 0)
+		return ckpt_set_error(-errno, "%s: cannot open: %s", out->path,
+				      errno == ENXIO ? "it is a socket" :
+						       strerror(errno));
+	unfit = ckpt_unfit(out->fd);
+	if (!unfit)
+		return 0;
+	return ckpt_set_error(-EINVAL, "%s: it is %s, an image goes to a file",
+			      out->path, unfit);
+}
+
 /**
  * ckpt_output_open() - open the place for an image
  * @out: filled in; ckpt_output_commit() or ckpt_output_abort() end it, also
@@ -112,11 +160,7 @@ int ckpt_output_open(struct ckpt_output *out, const char *path, int fd)
 	out->own_fd = true;
 	if (stat(out->path, &st) || S_ISREG(st.st_mode))
 		return output_temporary(out);
-	out->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (out->fd < 0)
-		return ckpt_set_error(-errno, "%s: cannot open: %s", path,
-				      strerror(errno));
-	return 0;
+	return output_in_place(out);
 }
 
 /* Pipes and the like cannot be synced, and need not. */

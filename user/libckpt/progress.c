@@ -2,9 +2,12 @@
 /*
  * What is told while the kernel works: bytes, rate, time left.
  *
- * The operation is one ioctl, so that a thread asks how far it has come.
- * Signals stay with the thread that is in the ioctl: they must interrupt it.
- * Time counts from when the kernel has begun.
+ * The operation is one ioctl, so that a thread asks how far it has come.  Time
+ * counts from when the kernel has begun.
+ *
+ * A checkpoint is interrupted by a signal, which must come to the thread that
+ * is in the ioctl.  A restart waits for its task and is ended by killing that:
+ * there the signals are for the thread beside it.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -31,6 +34,8 @@ struct ckpt_progress {
 	double start; /* when the operation began, in seconds; or 0 */
 	double last; /* when a line was shown */
 	int stop; /* eventfd */
+	bool signals; /* they are for the thread, not for the caller */
+	sigset_t mask; /* the caller's own */
 	pthread_t thread;
 };
 
@@ -124,8 +129,9 @@ static void line_show(struct ckpt_progress *p,
 
 static void line_erase(struct ckpt_progress *p)
 {
-	if (p->shown)
-		fprintf(p->to, "\r%*s\r", (int)p->shown, "");
+	if (!p->shown)
+		return;
+	fprintf(p->to, "\r%*s\r", (int)p->shown, "");
 	fflush(p->to);
 }
 
@@ -150,24 +156,28 @@ static void *progress_main(void *arg)
 	struct pollfd stop = { .fd = p->stop, .events = POLLIN };
 	struct ckpt_ioc_progress at;
 
-	while (!poll(&stop, 1, LOOK_MS)) {
-		if (ckpt_ioctl_progress(p->dev, &at))
-			break;
-		look(p, &at);
-	}
+	while (poll(&stop, 1, p->to ? LOOK_MS : -1) <= 0)
+		if (p->to && !ckpt_ioctl_progress(p->dev, &at))
+			look(p, &at);
 	line_erase(p);
 	return NULL;
 }
 
 static int thread_start(struct ckpt_progress *p)
 {
-	sigset_t all, old;
+	sigset_t stops = ckpt_stop_signals(), others;
 	int err;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	sigfillset(&others);
+	if (p->signals)
+		for (int sig = 1; sig < NSIG; sig++)
+			if (sigismember(&stops, sig) == 1)
+				sigdelset(&others, sig);
+	pthread_sigmask(SIG_SETMASK, &others, &p->mask);
 	err = pthread_create(&p->thread, NULL, progress_main, p);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_sigmask(SIG_SETMASK, &p->mask, NULL);
+	if (!err && p->signals)
+		pthread_sigmask(SIG_BLOCK, &stops, NULL);
 	return -err;
 }
 
@@ -177,17 +187,19 @@ static int thread_start(struct ckpt_progress *p)
  * @name: what each line begins with
  * @dev: session of the operation, which may begin later
  * @total: bytes that it will be; 0: not known
+ * @signals: the caller gets no stop signal until ckpt_progress_stop(): their
+ *	handlers run beside it
  *
  * What cannot be told is no reason to fail.
  *
  * Return: for ckpt_progress_stop(); may be NULL.
  */
 struct ckpt_progress *ckpt_progress_start(FILE *to, const char *name, int dev,
-					  __u64 total)
+					  __u64 total, bool signals)
 {
 	struct ckpt_progress *p;
 
-	if (!to)
+	if (!to && !signals)
 		return NULL;
 	p = calloc(1, sizeof(*p));
 	if (!p)
@@ -196,7 +208,8 @@ struct ckpt_progress *ckpt_progress_start(FILE *to, const char *name, int dev,
 	p->name = name;
 	p->dev = dev;
 	p->total = total;
-	p->terminal = isatty(fileno(to));
+	p->signals = signals;
+	p->terminal = to && isatty(fileno(to));
 	p->stop = eventfd(0, EFD_CLOEXEC);
 	if (p->stop >= 0 && !thread_start(p))
 		return p;
@@ -216,6 +229,8 @@ void ckpt_progress_stop(struct ckpt_progress *p)
 		return;
 	eventfd_write(p->stop, 1);
 	pthread_join(p->thread, NULL);
+	if (p->signals)
+		pthread_sigmask(SIG_SETMASK, &p->mask, NULL);
 	close(p->stop);
 	free(p);
 }

@@ -231,7 +231,7 @@ static int coordinate_kernel(struct restart_run *run)
 	int err;
 
 	progress = ckpt_progress_start(opts->progress, "restart", run->dev,
-				       run->total);
+				       run->total, true);
 	ckpt_stop_kills(run->child);
 	err = ckpt_ioctl_restart(run->dev, &arg);
 	ckpt_stop_kills(0);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "lib.h"
 
+static const int stops[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t stop_victim;
 
@@ -35,15 +36,14 @@ static void on_stop(int sig)
 
 void ckpt_stop_catch(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct sigaction sa = { .sa_handler = on_stop };
 	struct sigaction old;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(signals); i++) {
-		sigaction(signals[i], NULL, &old);
+	for (i = 0; i < ARRAY_SIZE(stops); i++) {
+		sigaction(stops[i], NULL, &old);
 		if (old.sa_handler != SIG_IGN) /* nohup stays nohup */
-			sigaction(signals[i], &sa, NULL);
+			sigaction(stops[i], &sa, NULL);
 	}
 	sa.sa_handler = on_alarm;
 	sigaction(SIGALRM, &sa, NULL);
@@ -54,6 +54,23 @@ void ckpt_stop_catch(void)
 int ckpt_stop_requested(void)
 {
 	return stop_signal;
+}
+
+/**
+ * ckpt_stop_signals() - the signals that ckpt_stop_catch() is about
+ *
+ * Return: the set, with the alarm that repeats them.
+ */
+sigset_t ckpt_stop_signals(void)
+{
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	for (i = 0; i < ARRAY_SIZE(stops); i++)
+		sigaddset(&set, stops[i]);
+	return set;
 }
 
 /**

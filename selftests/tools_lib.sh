@@ -1,0 +1,109 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the tests of the tools share: a directory of their own, results, and
+# programs that say when they are ready.  Sourced; ends in that directory.
+
+set -u
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+dir=$(mktemp -d /tmp/ckpt-tools.XXXXXX) || exit 1
+chmod 777 "$dir"
+cd "$dir" || exit 1
+program='' tool='' nr=0 failed=0
+# shellcheck disable=SC2317 # called by trap
+clean_up() {
+	local pid
+
+	for pid in $program $tool; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	cd /
+	umount -R "$dir"/*/dev/null "$dir"/mnt* 2>/dev/null
+	rm -rf "$dir"
+}
+trap clean_up EXIT
+
+# result STATUS NAME [FILE]...: on failure the files are shown
+result() {
+	local status=$1 name=$2
+
+	shift 2
+	nr=$((nr + 1))
+	if [ "$status" = 0 ]; then
+		echo "ok $nr $name"
+	else
+		# shellcheck disable=SC2034 # the test exits with it
+		failed=1
+		echo "not ok $nr $name"
+		tail -v -n 20 message "$@" 2>/dev/null | sed 's/^/# /'
+	fi
+}
+
+# within SECONDS COMMAND...: until it succeeds
+within() {
+	local i tries=$(($1 * 20))
+
+	shift
+	for ((i = 0; i < tries; i++)); do
+		"$@" && return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+# has FILE LINE
+# shellcheck disable=SC2317 # called by within
+has() {
+	grep -qx -- "$2" "$1" 2>/dev/null
+}
+
+# shellcheck disable=SC2317 # called by within
+gone() {
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+}
+
+# start COMMAND...: run a program until it is ready and has told its pid, which
+# is then in $program
+start() {
+	rm -f ready pid beat end got
+	: >out
+	chmod 666 out # another user's program opens it again
+	("$@" </dev/null >/dev/null 2>out &)
+	within 20 test -e ready || return 1
+	program=$(cat pid)
+}
+
+# cut: checkpoint it and kill it
+cut() {
+	checkpoint --kill -o image "$program" 2>message || return 1
+	within 10 gone "$program"
+	chmod 644 image
+	program=''
+}
+
+# A program that beats and writes down its signals until it is told how to end.
+cat >obedient.pl <<'PL'
+use POSIX qw(_exit);
+sub put {
+	open(my $file, ">>", $_[0]) or die "$_[0]: $!";
+	print $file $_[1];
+}
+for my $name (qw(TERM USR1 INT)) {
+	$SIG{$name} = sub { put("got", "SIG$_[0]\n") };
+}
+my $ballast = "x" x ($ENV{BALLAST} // 0);
+put("pid", $$);
+put("ready", "");
+until (-e "end") {
+	put("beat", "");
+	select(undef, undef, undef, 0.05);
+}
+do "./end";
+_exit(99);
+PL
+
+# tell_end CODE: what the program is to do, all of it at once
+tell_end() {
+	echo "$1" >end.new
+	mv end.new end
+}
