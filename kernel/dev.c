@@ -36,12 +36,27 @@ static int session_open(struct inode *inode, struct file *file)
 	return stream_open(inode, file);
 }
 
+static bool is_freezer_v1(struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic == CGROUP_SUPER_MAGIC &&
+	       !strcmp(file_dentry(file)->d_name.name, "freezer.state");
+}
+
+static bool is_freezer_v2(struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic == CGROUP2_SUPER_MAGIC &&
+	       !strcmp(file_dentry(file)->d_name.name, "cgroup.freeze");
+}
+
 static void lease_thaw(struct file *lease)
 {
 	const struct cred *old = override_creds(lease->f_cred);
 	loff_t pos = 0;
 
-	kernel_write(lease, "0", 1, &pos);
+	if (is_freezer_v1(lease))
+		kernel_write(lease, "THAWED", 6, &pos);
+	else
+		kernel_write(lease, "0", 1, &pos);
 	revert_creds(old);
 }
 
@@ -58,13 +73,6 @@ static int session_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static bool is_freezer(struct file *file)
-{
-	return (file->f_mode & FMODE_WRITE) &&
-	       file_inode(file)->i_sb->s_magic == CGROUP2_SUPER_MAGIC &&
-	       !strcmp(file_dentry(file)->d_name.name, "cgroup.freeze");
-}
-
 static long ioctl_lease(struct ckpt_session *session, void __user *uarg,
 			u32 size)
 {
@@ -79,7 +87,8 @@ static long ioctl_lease(struct ckpt_session *session, void __user *uarg,
 		file = fget(arg.fd);
 		if (!file)
 			return -EBADF;
-		if (!is_freezer(file)) {
+		if (!(file->f_mode & FMODE_WRITE) ||
+		    (!is_freezer_v1(file) && !is_freezer_v2(file))) {
 			fput(file);
 			return -EINVAL;
 		}

@@ -29,7 +29,7 @@ struct ckpt_progress {
  * struct ckpt_session - an open /dev/ckpt
  * @progress: of the operation; the only part that is read without @lock
  * @lock: protects all that follows
- * @lease: "cgroup.freeze" of the group to thaw when the session ends, or NULL
+ * @lease: freezer file of the group to thaw when the session ends, or NULL
  * @owner: process that opened it: the coordinator of a restart
  * @coordinating: a coordinator is at work
  * @joined: task that waits for the coordinator, with a reference

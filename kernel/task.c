@@ -24,6 +24,7 @@
 #include "compat/task.h"
 #include "ckpt.h"
 #include "ksym.h"
+#include "open_call.h"
 #include "rusage.h"
 #include "seccomp.h"
 
@@ -68,7 +69,7 @@ static void task_save_signals(struct task_struct *t, struct ckpt_hdr_task *rec)
 {
 	rec->pdeath_signal = t->pdeath_signal;
 	rec->exit_signal = t->exit_signal;
-	rec->blocked = t->blocked.sig[0];
+	rec->blocked = ckpt_call_blocked(t)->sig[0];
 	if (test_tsk_restore_sigmask(t)) {
 		rec->flags |= CKPT_TASK_RESTORE_SIGMASK;
 		rec->saved_sigmask = t->saved_sigmask.sig[0];

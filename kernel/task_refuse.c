@@ -239,18 +239,6 @@ static const struct {
 	{ has_shared_io_context, "a shared I/O context (CLONE_IO)" },
 };
 
-/*
- * A frozen task sits in the signal path, where the result of its call is
- * known; only what the freezer counts as frozen without that still has no
- * result: a parent in vfork().
- */
-static bool inside_call(struct task_struct *t)
-{
-	const struct pt_regs *regs = task_pt_regs(t);
-
-	return (long)regs->orig_ax >= 0 && (long)regs->ax == -ENOSYS;
-}
-
 /**
  * ckpt_task_collect() - refuse a task with state that is not supported
  * @ctx: checkpoint
@@ -272,8 +260,5 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *t)
 	for (i = 0; i < ARRAY_SIZE(refusals); i++)
 		if (refusals[i].is(t))
 			return ckpt_refuse(ctx, "task", "%s", refusals[i].what);
-	if (!ctx->self && inside_call(t))
-		return ckpt_refuse(ctx, "task",
-				   "a system call that freezing did not end (vfork)");
 	return ckpt_seccomp_collect(ctx, t);
 }

@@ -6,7 +6,8 @@
  * For now the tree has one task; more are refused.
  *
  * A task that the cgroup v2 freezer holds sits in its signal path
- * (JOBCTL_TRAP_FREEZE).  Whether it has run meanwhile is told by its count of
+ * (JOBCTL_TRAP_FREEZE); cgroup v1 (TASK_FROZEN) also holds some where they
+ * sleep, see arch/x86/open_call.c.  Whether it has run meanwhile is told by its count of
  * context switches, or, as a signal wakes a frozen task for a moment, by its
  * registers.
  */
@@ -21,9 +22,11 @@
 #include "session.h"
 #include "sighand.h"
 
-static bool frozen_v2(struct task_struct *t)
+static bool is_frozen(struct task_struct *t)
 {
-	return t->frozen && (READ_ONCE(t->jobctl) & JOBCTL_TRAP_FREEZE);
+	if (t->frozen && (READ_ONCE(t->jobctl) & JOBCTL_TRAP_FREEZE))
+		return true;
+	return READ_ONCE(t->__state) & TASK_FROZEN;
 }
 
 /*
@@ -34,7 +37,7 @@ static bool wait_off_cpu(struct task_struct *t)
 {
 	/* pairs with the release in finish_task(): its registers are saved */
 	while (smp_load_acquire(&t->on_cpu)) {
-		if (!frozen_v2(t))
+		if (!is_frozen(t))
 			return false;
 		cpu_relax();
 		cond_resched();
@@ -59,13 +62,9 @@ int ckpt_tree_check_frozen(struct ckpt_ctx *ctx)
 				   "a stopped task (SIGSTOP)");
 	if (t->ptrace)
 		return ckpt_refuse(ctx, "task", "%s", "a traced task");
-	if (!frozen_v2(t)) {
-		if (READ_ONCE(t->__state) & TASK_FROZEN)
-			return ckpt_refuse(ctx, "task", "%s",
-					   "freezing by cgroup v1");
+	if (!is_frozen(t))
 		return ckpt_fail(ctx, -EBUSY, "task",
 				 "it is not frozen: use checkpoint(1), or write 1 to cgroup.freeze of its cgroup");
-	}
 	if (!wait_off_cpu(t))
 		return ckpt_fail(ctx, -EBUSY, "task", "someone thawed it");
 	ctx->nvcsw = t->nvcsw;
@@ -92,7 +91,7 @@ int ckpt_tree_still_frozen(struct ckpt_ctx *ctx)
 	if ((t->flags & PF_EXITING) || !t->mm)
 		return ckpt_fail(ctx, -ESRCH, "task",
 				 "it was killed during the checkpoint");
-	if (frozen_v2(t) && wait_off_cpu(t)) {
+	if (is_frozen(t) && wait_off_cpu(t)) {
 		if (t->nvcsw == ctx->nvcsw && t->nivcsw == ctx->nivcsw)
 			return 0;
 		if (!memcmp(ctx->frozen_regs, task_pt_regs(t),

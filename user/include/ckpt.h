@@ -73,7 +73,7 @@ int ckpt_ioctl_restart(int dev, struct ckpt_ioc_restart *arg);
 /**
  * ckpt_ioctl_lease() - CKPT_IOC_LEASE
  * @dev: session
- * @freeze_fd: a cgroup.freeze file open for writing; -1 gives the lease back
+ * @freeze_fd: a freezer file of a group, open for writing; -1 gives the lease back
  *
  * Return: 0 or a negative errno.
  */

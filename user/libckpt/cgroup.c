@@ -524,6 +524,7 @@ void ckpt_cgroup_dissolve(const char *dir)
 	*slash = 0;
 	ckpt_cgroup_empty_into(dir, parent);
 	ckpt_cgroup_write(dir, "cgroup.freeze", "0");
+	ckpt_cgroup_write(dir, "freezer.state", "THAWED"); /* version 1 */
 	rmdir(dir);
 }
 
@@ -571,5 +572,7 @@ void ckpt_sweep(void)
 	char root[PATH_MAX];
 
 	if (!ckpt_cgroup_root(root, sizeof(root)))
+		sweep_below(root, 32);
+	if (!ckpt_freezer1_root(root, sizeof(root)))
 		sweep_below(root, 32);
 }

@@ -82,7 +82,8 @@ static int checkpoint_kill(struct checkpoint_run *run)
 	if (err && err != -ESRCH)
 		return ckpt_set_error(err, "pid %d: cannot kill it: %s",
 				      run->opts->pid, strerror(-err));
-	ckpt_pidfd_wait(run->pidfd, DIE_MS); /* SIGKILL goes through ice */
+	ckpt_freeze_let_die(run->fz);
+	ckpt_pidfd_wait(run->pidfd, DIE_MS);
 	return 0;
 }
 
@@ -98,8 +99,9 @@ static int checkpoint_leave(struct checkpoint_run *run)
 	err = ckpt_freeze_keep(fz, path, sizeof(path));
 	if (!err && run->opts->notes)
 		fprintf(run->opts->notes,
-			"pid %d is frozen; to thaw it: echo 0 > %s\n",
-			run->opts->pid, path);
+			"pid %d is frozen; to thaw it: echo %s > %s\n",
+			run->opts->pid,
+			strstr(path, "/freezer.state") ? "THAWED" : "0", path);
 	return err;
 }
 

@@ -6,6 +6,7 @@
  *	own	a group made for it below its cgroup; it is moved in
  *	direct	its cgroup as it is, if that holds nothing else
  *	as is	somebody has frozen it already
+ * by the freezer of cgroup v2, or where there is none by that of v1.
  * The lease is taken before the group is frozen: from then on the kernel thaws
  * it should this process die.
  */
@@ -20,9 +21,36 @@
 
 #define FREEZE_SECONDS 10
 
+/* The two freezers. */
+struct freezer {
+	const char *file, *freeze, *thaw; /* what is written where */
+	bool (*freezing)(const char *dir);
+	bool (*only_holds)(const char *dir, pid_t pid);
+	int (*wait)(const char *dir, int seconds);
+};
+
+static const struct freezer freezer2 = {
+	.file = "cgroup.freeze",
+	.freeze = "1",
+	.thaw = "0",
+	.freezing = ckpt_cgroup_freezing,
+	.only_holds = ckpt_cgroup_only_holds,
+	.wait = ckpt_cgroup_wait_frozen,
+};
+
+static const struct freezer freezer1 = {
+	.file = "freezer.state",
+	.freeze = "FROZEN",
+	.thaw = "THAWED",
+	.freezing = ckpt_freezer1_freezing,
+	.only_holds = ckpt_freezer1_only_holds,
+	.wait = ckpt_freezer1_wait,
+};
+
 enum freeze_way { FREEZE_AS_IS, FREEZE_DIRECT, FREEZE_OWN };
 
 struct ckpt_freeze {
+	const struct freezer *freezer;
 	enum freeze_way way;
 	int dev;
 	bool leased;
@@ -38,10 +66,10 @@ static int freeze_lease(struct ckpt_freeze *fz)
 
 	if (fz->dev < 0)
 		return 0;
-	fd = ckpt_cgroup_open(fz->dir, "cgroup.freeze", O_WRONLY);
+	fd = ckpt_cgroup_open(fz->dir, fz->freezer->file, O_WRONLY);
 	if (fd < 0)
-		return ckpt_set_error(fd, "%s/cgroup.freeze: %s", fz->dir,
-				      strerror(-fd));
+		return ckpt_set_error(fd, "%s/%s: %s", fz->dir,
+				      fz->freezer->file, strerror(-fd));
 	err = ckpt_ioctl_lease(fz->dev, fd);
 	close(fd);
 	fz->leased = !err;
@@ -69,9 +97,10 @@ static int freeze_now(struct ckpt_freeze *fz)
 
 	if (err)
 		return err;
-	err = ckpt_cgroup_write(fz->dir, "cgroup.freeze", "1");
+	err = ckpt_cgroup_write(fz->dir, fz->freezer->file,
+				fz->freezer->freeze);
 	if (!err)
-		err = ckpt_cgroup_wait_frozen(fz->dir, FREEZE_SECONDS);
+		err = fz->freezer->wait(fz->dir, FREEZE_SECONDS);
 	return err ? freeze_failed(fz, err) : 0;
 }
 
@@ -117,18 +146,36 @@ static int enter_own_group(struct ckpt_freeze *fz, unsigned int flags)
 	return err;
 }
 
+/*
+ * Which freezer: that of version 1 if it has frozen the process already, or if
+ * there is no other.
+ */
+static int freeze_find(struct ckpt_freeze *fz)
+{
+	char root[PATH_MAX];
+	int err;
+
+	fz->freezer = &freezer1;
+	err = ckpt_freezer1_of(fz->pid, fz->home, sizeof(fz->home));
+	if (!err && (ckpt_freezer1_freezing(fz->home) ||
+		     ckpt_cgroup_root(root, sizeof(root))))
+		return 0;
+	fz->freezer = &freezer2;
+	return ckpt_cgroup_of(fz->pid, fz->home, sizeof(fz->home));
+}
+
 static int freeze_choose(struct ckpt_freeze *fz, unsigned int flags)
 {
 	int err;
 
-	if (ckpt_cgroup_freezing(fz->home)) {
+	if (fz->freezer->freezing(fz->home)) {
 		fz->way = FREEZE_AS_IS;
 		snprintf(fz->dir, sizeof(fz->dir), "%s", fz->home);
-		err = ckpt_cgroup_wait_frozen(fz->dir, FREEZE_SECONDS);
+		err = fz->freezer->wait(fz->dir, FREEZE_SECONDS);
 		return err ? freeze_failed(fz, err) : 0;
 	}
 	err = enter_own_group(fz, flags);
-	if (err && ckpt_cgroup_only_holds(fz->home, fz->pid)) {
+	if (err && fz->freezer->only_holds(fz->home, fz->pid)) {
 		fz->way = FREEZE_DIRECT;
 		snprintf(fz->dir, sizeof(fz->dir), "%s", fz->home);
 		err = 0;
@@ -150,7 +197,7 @@ int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
 	fz->dev = dev;
 	fz->pid = pid;
 	fz->lock = -1;
-	err = ckpt_cgroup_of(pid, fz->home, sizeof(fz->home));
+	err = freeze_find(fz);
 	if (!err)
 		err = freeze_choose(fz, flags);
 	if (!err) {
@@ -175,13 +222,26 @@ int ckpt_freeze_keep(struct ckpt_freeze *fz, char *path, size_t size)
 {
 	int err = 0;
 
-	snprintf(path, size, "%s/cgroup.freeze", fz->dir);
+	snprintf(path, size, "%s/%s", fz->dir, fz->freezer->file);
 	if (fz->leased) {
 		fz->leased = false;
 		err = ckpt_ioctl_lease(fz->dev, -1);
 	}
 	freeze_free(fz);
 	return err;
+}
+
+/**
+ * ckpt_freeze_let_die() - let a frozen process that was killed die
+ * @fz: frozen process
+ *
+ * SIGKILL goes through the ice of cgroup v2, but not of v1.
+ */
+void ckpt_freeze_let_die(struct ckpt_freeze *fz)
+{
+	if (fz->freezer == &freezer1 && fz->way != FREEZE_AS_IS)
+		ckpt_cgroup_write(fz->dir, fz->freezer->file,
+				  fz->freezer->thaw);
 }
 
 /* A process that was killed needs a moment to leave. */
@@ -208,15 +268,17 @@ int ckpt_thaw(struct ckpt_freeze *fz)
 		return 0;
 	/* thawed first: to move it can take the kernel many milliseconds */
 	if (fz->way != FREEZE_AS_IS)
-		err = ckpt_cgroup_write(fz->dir, "cgroup.freeze", "0");
+		err = ckpt_cgroup_write(fz->dir, fz->freezer->file,
+					fz->freezer->thaw);
 	if (fz->way == FREEZE_OWN)
 		moved = ckpt_cgroup_empty_into(fz->dir, fz->home);
 	if (fz->way == FREEZE_OWN && !moved)
 		err = 0; /* to leave the group thaws, too */
 	if (err)
 		err = ckpt_set_error(err,
-				     "pid %d: cannot thaw it: echo 0 > %s/cgroup.freeze",
-				     fz->pid, fz->dir);
+				     "pid %d: cannot thaw it: echo %s > %s/%s",
+				     fz->pid, fz->freezer->thaw, fz->dir,
+				     fz->freezer->file);
 	if (!err && fz->way == FREEZE_OWN && !moved)
 		moved = remove_group(fz->dir);
 	if (!err && moved)

@@ -37,6 +37,16 @@ void ckpt_cgroup_dissolve(const char *dir);
 /* log.c */
 void ckpt_log_notes(const struct ckpt_log *log, FILE *to);
 
+/* freezer1.c: the same for the freezer of cgroup v1 */
+int ckpt_freezer1_root(char *dir, size_t size);
+int ckpt_freezer1_of(pid_t pid, char *dir, size_t size);
+bool ckpt_freezer1_freezing(const char *dir);
+bool ckpt_freezer1_only_holds(const char *dir, pid_t pid);
+int ckpt_freezer1_wait(const char *dir, int seconds);
+
+/* freezer.c */
+void ckpt_freeze_let_die(struct ckpt_freeze *fz);
+
 /* output.c: an image file that appears whole or not at all */
 struct ckpt_output {
 	int fd;

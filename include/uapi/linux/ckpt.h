@@ -135,9 +135,9 @@ struct ckpt_ioc_restart {
 /**
  * struct ckpt_ioc_lease - argument of CKPT_IOC_LEASE
  * @size: sizeof this structure
- * @fd: "cgroup.freeze" of a cgroup v2 directory, open for writing: the kernel
- *      writes "0" to it when the session is released; -1 gives a lease back
- *      without thawing
+ * @fd: "cgroup.freeze" of a cgroup v2 directory, or "freezer.state" of a
+ *      cgroup v1 one, open for writing: the kernel writes "0" or "THAWED" to
+ *      it when the session is released; -1 gives a lease back without thawing
  */
 struct ckpt_ioc_lease {
 	__u32 size;

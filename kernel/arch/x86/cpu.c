@@ -35,6 +35,7 @@
 #include "../../ckpt.h"
 #include "../../compat/cpu.h"
 #include "../../ksym.h"
+#include "../../open_call.h"
 
 #define LEGACY_SIZE 512
 #define HEADER_SIZE 64
@@ -130,15 +131,15 @@ int ckpt_cpu_collect(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	struct pt_regs *regs = task_pt_regs(t);
 	struct ckpt_hdr_cpu h;
+	unsigned long ax;
 
 	if (regs->cs != __USER_CS || regs->ss != __USER_DS ||
 	    test_tsk_thread_flag(t, TIF_ADDR32))
 		return ckpt_refuse(ctx, "task", "%s",
 				   "a 32-bit or x32 program");
-	if (t != current && (long)regs->orig_ax >= 0 &&
-	    (long)regs->ax == -ENOSYS)
+	if (t != current && !ckpt_call_result(t, &ax))
 		return ckpt_refuse(ctx, "task",
-				   "freezing inside system call %ld (vfork?)",
+				   "system call %ld, which the freezer did not end (vfork, or a sleep that cgroup v1 has frozen: use cgroup v2),",
 				   (long)regs->orig_ax);
 	segments(t, &h);
 	if (!segment_ok(h.ds) || !segment_ok(h.es) || h.fs || h.gs)
@@ -150,6 +151,7 @@ static int regs_save(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	const struct pt_regs *regs = task_pt_regs(t);
 	struct ckpt_hdr_cpu *h;
+	unsigned long ax;
 
 	h = ckpt_out_rec(ctx, CKPT_HDR_CPU, sizeof(*h));
 	if (IS_ERR(h))
@@ -157,6 +159,10 @@ static int regs_save(struct ckpt_ctx *ctx, struct task_struct *t)
 #define R(reg) h->reg = regs->reg;
 	GENERAL_REGS(R)
 #undef R
+	if (t != current) {
+		ckpt_call_result(t, &ax);
+		h->ax = ax;
+	}
 	h->cs = regs->cs;
 	h->flags = regs->flags;
 	h->ss = regs->ss;
