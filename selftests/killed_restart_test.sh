@@ -22,7 +22,7 @@ rm -f beat
 pid=$(cat pid) bad='' late=0
 size=$(stat -c %s image)
 signals=(KILL TERM INT)
-for ((i = 0; i < 40; i++)); do
+for ((i = 0; i < 24; i++)); do
 	options=()
 	((i % 4)) || options=(--frozen)
 	rm -f pipe
@@ -44,7 +44,7 @@ for ((i = 0; i < 40; i++)); do
 done
 echo "# bad:$bad"
 [ -z "$bad" ]
-result $? forty_killed_restarts_leave_no_process
+result $? killed_restarts_leave_no_process
 # and whole images, where the moment decides whether it was too late
 for ((i = 0; i < 12; i++)); do
 	rm -f beat
