@@ -104,6 +104,16 @@ static const char *tree_task_ids(const struct ckpt_hdr_tree_task *r)
 				      "tree_task: first level's pid differs";
 }
 
+/* "..": the path is looked up below a mount, and is to stay there. */
+static int leads_up(const char *path)
+{
+	for (; *path; path++)
+		if (path[0] == '/' && path[1] == '.' && path[2] == '.' &&
+		    (!path[3] || path[3] == '/'))
+			return 1;
+	return 0;
+}
+
 static const char *tree_task_cgroup(const struct ckpt_hdr_tree_task *r)
 {
 	const char *path = (const char *)&r->pids[r->nr_levels];
@@ -112,6 +122,8 @@ static const char *tree_task_cgroup(const struct ckpt_hdr_tree_task *r)
 		return "tree_task: cgroup's path not terminated at its end";
 	if (r->cgroup_len > 1 && path[0] != '/')
 		return "tree_task: cgroup's path not absolute";
+	if (leads_up(path))
+		return "tree_task: cgroup's path leads up";
 	return NULL;
 }
 

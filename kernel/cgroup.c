@@ -8,8 +8,10 @@
  * "ckpt-frozen.PID", below its own: that one counts.
  */
 #include <linux/cgroup.h>
+#include <linux/ctype.h>
 #include <linux/nsproxy.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include "ckpt.h"
 
 static struct cgroup *cgroup_get_of(struct task_struct *t)
@@ -24,14 +26,22 @@ static struct cgroup *cgroup_get_of(struct task_struct *t)
 	return cgrp;
 }
 
+/* A pid, and nothing else, behind @prefix. */
+static bool is_group(const char *name, const char *prefix)
+{
+	size_t n = str_has_prefix(name, prefix);
+	unsigned int pid;
+
+	return n && isdigit(name[n]) && !kstrtouint(name + n, 10, &pid);
+}
+
 /* Leave the tools' own group out. */
 static void strip_freezer(char *path)
 {
 	char *name = strrchr(path, '/');
 
-	if (!name)
-		return;
-	if (strstarts(name, "/ckpt.") || strstarts(name, "/ckpt-frozen."))
+	if (name &&
+	    (is_group(name, "/ckpt.") || is_group(name, "/ckpt-frozen.")))
 		name[name == path] = 0;
 }
 

@@ -244,6 +244,7 @@ struct ckpt_restart {
 	struct ckpt_inherited *inherited;
 	bool committing;
 	struct mm_struct *old_mm;
+	u32 old_pkru;
 	void __user *scratch;
 	struct ckpt_task_image *task_image;
 };
@@ -276,6 +277,7 @@ struct file *ckpt_restart_inherited(struct ckpt_ctx *ctx, int image_fd);
 int ckpt_fs_commit(struct ckpt_ctx *ctx, void *staged);
 int ckpt_files_commit(struct ckpt_ctx *ctx, void *staged);
 int ckpt_sighand_commit(struct ckpt_ctx *ctx, void *staged);
+int ckpt_signal_commit_early(struct ckpt_ctx *ctx, void *staged);
 int ckpt_signal_commit(struct ckpt_ctx *ctx, void *staged);
 int ckpt_cred_commit(struct ckpt_ctx *ctx, void *staged);
 

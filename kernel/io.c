@@ -151,6 +151,10 @@ static int out_error(struct ckpt_ctx *ctx, ssize_t err)
 	case -EPIPE:
 		return ckpt_fail(ctx, err, "image",
 				 "the reader has closed the pipe");
+	case -EFBIG:
+		return ckpt_fail(ctx, err, "image",
+				 "larger than a file may be (ulimit -f, the file system) after %llu bytes",
+				 ctx->out.written);
 	default:
 		return ckpt_fail(ctx, err ?: -EIO, "image",
 				 "write failed after %llu bytes",
@@ -171,20 +175,6 @@ static bool io_again(ssize_t n)
 	return !signal_pending(current);
 }
 
-/*
- * Move an iterator that had @count bytes past the @n that were written or read.
- * Not every file system has done so: network ones take a copy of it.
- */
-static void io_advance(struct iov_iter *iter, size_t count, size_t n)
-{
-	size_t done = count - iov_iter_count(iter);
-
-	if (done < n)
-		iov_iter_advance(iter, n - done);
-	else
-		iov_iter_revert(iter, done - n);
-}
-
 /**
  * ckpt_out_iter() - write what an iterator holds to the image
  * @ctx: checkpoint
@@ -195,17 +185,18 @@ static void io_advance(struct iov_iter *iter, size_t count, size_t n)
 int ckpt_out_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 {
 	struct file *file = ctx->out.file;
-	size_t count;
+	struct iov_iter part;
 	ssize_t n;
 
-	while ((count = iov_iter_count(iter))) {
-		n = ckpt_iter_write(file, iter, &file->f_pos);
-		io_advance(iter, count, max_t(ssize_t, n, 0));
+	while (iov_iter_count(iter)) {
+		part = *iter; /* some shorten it, some leave it as it is */
+		n = ckpt_iter_write(file, &part, &file->f_pos);
 		if (n <= 0) {
 			if (io_again(n))
 				continue;
 			return out_error(ctx, n == -EAGAIN ? -EINTR : n);
 		}
+		iov_iter_advance(iter, n);
 		ctx->out.written += n;
 		ckpt_progress_done(ctx, ctx->out.written);
 		if (fatal_signal_pending(current) ||
@@ -400,17 +391,18 @@ static int in_error(struct ckpt_ctx *ctx, ssize_t err)
 int ckpt_in_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 {
 	struct file *file = ctx->in.file;
-	size_t count;
+	struct iov_iter part;
 	ssize_t n;
 
-	while ((count = iov_iter_count(iter))) {
-		n = vfs_iter_read(file, iter, &file->f_pos, 0);
-		io_advance(iter, count, max_t(ssize_t, n, 0));
+	while (iov_iter_count(iter)) {
+		part = *iter;
+		n = vfs_iter_read(file, &part, &file->f_pos, 0);
 		if (n <= 0) {
 			if (io_again(n))
 				continue;
 			return in_error(ctx, n == -EAGAIN ? -EINTR : n);
 		}
+		iov_iter_advance(iter, n);
 		ctx->in.pos += n;
 		ckpt_progress_done(ctx, ctx->in.pos);
 		if (fatal_signal_pending(current))

@@ -40,6 +40,7 @@ struct pt_regs;
 struct rlimit;
 struct rq;
 struct sighand_struct;
+struct sock_filter;
 struct task_struct;
 struct user_regset;
 struct user_struct;

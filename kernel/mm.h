@@ -34,6 +34,8 @@ struct ckpt_hdr_vma;
 
 /* arch/x86/pkeys.c */
 void ckpt_pkeys_save(struct ckpt_hdr_mm *h, const struct mm_struct *mm);
+u32 ckpt_pkeys_rights(void);
+void ckpt_pkeys_set_rights(u32 pkru);
 u32 ckpt_pkeys_of_flags(unsigned long vm_flags);
 int ckpt_pkeys_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_mm *h);
 void ckpt_pkeys_set(struct mm_struct *mm, const struct ckpt_hdr_mm *h);

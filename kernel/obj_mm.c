@@ -570,6 +570,7 @@ static struct mm_struct *mm_begin(struct ckpt_ctx *ctx, u32 flags)
 	task_unlock(current->group_leader);
 	K(arch_pick_mmap_layout)(mm, &stack);
 	ctx->restart->old_mm = current->mm;
+	ctx->restart->old_pkru = ckpt_pkeys_rights();
 	mmget(mm); /* current's own; the other is the staged object's */
 	ckpt_mm_switch(ctx->restart->old_mm, mm, true);
 	return mm;
@@ -588,6 +589,7 @@ void ckpt_mm_rollback(struct ckpt_ctx *ctx)
 	if (!old)
 		return;
 	ckpt_mm_switch(mm, old, false);
+	ckpt_pkeys_set_rights(ctx->restart->old_pkru);
 	ctx->restart->old_mm = NULL;
 	/* the operation keeps it for a while, maybe for longer than we live */
 	K(mm_update_next_owner)(mm);

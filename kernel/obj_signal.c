@@ -16,7 +16,8 @@
  * and /proc/PID/oom_score_adj.  Checked when the record is read, enforced once
  * more by prlimit() itself.
  *
- * The commit sets the limits last: until then the caller's apply.
+ * The commit sets the limits last, but for RLIMIT_CPU: until then the caller's
+ * apply.
  *
  * Locking: siglock, task_lock for limits, oom_adj_mutex; never one within the
  * other.
@@ -254,26 +255,48 @@ static void oom_score_adj_commit(short adj)
 		sig->oom_score_adj_min = adj;
 }
 
+static int limit_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_signal *rec,
+			int i)
+{
+	struct rlimit64 rlim = { .rlim_cur = rec->rlim[i].cur,
+				 .rlim_max = rec->rlim[i].max };
+	void __user *urlim;
+	int err;
+
+	if (limit_same(&rec->rlim[i], &current->signal->rlim[i]))
+		return 0;
+	urlim = ckpt_scratch_put(ctx, 0, &rlim, sizeof(rlim));
+	err = ckpt_syscall(__NR_prlimit64, 0, i, (unsigned long)urlim, 0, 0, 0);
+	if (err)
+		return ckpt_fail(ctx, err, "limit", "%s could not be set",
+				 limit_names[i]);
+	return 0;
+}
+
 static int limits_commit(struct ckpt_ctx *ctx,
 			 const struct ckpt_hdr_signal *rec)
 {
-	int i, err;
+	int i, err = 0;
 
-	for (i = 0; i < CKPT_NLIMITS; i++) {
-		struct rlimit64 rlim = { .rlim_cur = rec->rlim[i].cur,
-					 .rlim_max = rec->rlim[i].max };
-		void __user *urlim;
+	for (i = 0; i < CKPT_NLIMITS && !err; i++)
+		err = limit_commit(ctx, rec, i);
+	return err;
+}
 
-		if (limit_same(&rec->rlim[i], &current->signal->rlim[i]))
-			continue;
-		urlim = ckpt_scratch_put(ctx, 0, &rlim, sizeof(rlim));
-		err = ckpt_syscall(__NR_prlimit64, 0, i, (unsigned long)urlim,
-				   0, 0, 0);
-		if (err)
-			return ckpt_fail(ctx, err, "limit",
-					 "%s could not be set", limit_names[i]);
-	}
-	return 0;
+/**
+ * ckpt_signal_commit_early() - what comes before the CPU times
+ * @ctx: restart, committing
+ * @staged: what the restore step made
+ *
+ * The caller's RLIMIT_CPU is not for the program's times.
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_signal_commit_early(struct ckpt_ctx *ctx, void *staged)
+{
+	const struct staged_signal *s = staged;
+
+	return limit_commit(ctx, &s->rec, RLIMIT_CPU);
 }
 
 /**

@@ -367,6 +367,8 @@ static int commit_objects(struct ckpt_ctx *ctx, const struct staged *s)
 	block_signals();
 	err = ckpt_sighand_commit(ctx, s->sighand);
 	if (!err)
+		err = ckpt_signal_commit_early(ctx, s->signal);
+	if (!err)
 		err = ckpt_task_commit_early(ctx, img);
 	if (!err)
 		err = ckpt_files_commit(ctx, s->files);

@@ -8,7 +8,8 @@
  * CPU clocks, getrusage(), times(), /proc/PID/stat and /proc/PID/io go on from
  * there.  The start comes back as the program saw it: in its time namespace,
  * so that (pid, start) still names it.  What the restart itself has used is
- * forgotten with the restarter.
+ * forgotten with the restarter.  With another pid, or for a restarter who may
+ * not choose pids on the whole machine, the start is that of the restart.
  *
  * Not captured: taskstats' delays and memory integrals, schedstat.
  *
@@ -20,12 +21,14 @@
  * reader on another CPU may bring it up to date; prev_cputime has a lock of its
  * own; the process' counters are under siglock and stats_lock.
  */
+#include <linux/capability.h>
 #include <linux/sched/cputime.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/task_io_accounting_ops.h>
 #include <linux/time_namespace.h>
 #include <linux/timekeeping.h>
+#include <linux/user_namespace.h>
 #include "ckpt.h"
 #include "ksym.h"
 #include "rusage.h"
@@ -153,6 +156,16 @@ static u64 start_here(s64 seen, const struct timespec64 *offset, u64 now)
 	return start > (s64)now ? now : start;
 }
 
+/*
+ * A pid with its start names a process (sudo and polkit go by that): only who
+ * may choose pids may choose starts, and everywhere, since processes outside of
+ * the namespace look at the same start.
+ */
+static bool start_may(void)
+{
+	return checkpoint_restore_ns_capable(&init_user_ns);
+}
+
 static void start_commit(const struct ckpt_hdr_task *rec)
 {
 	const struct timens_offsets *off = &current->nsproxy->time_ns->offsets;
@@ -179,6 +192,7 @@ static void runtime_commit(u64 runtime)
 	se->prev_sum_exec_runtime += more;
 #ifdef CONFIG_NUMA_BALANCING
 	current->last_sum_exec_runtime += more;
+	current->node_stamp += more;
 #endif
 	K(raw_spin_rq_unlock)(rq);
 	local_irq_enable();
@@ -197,7 +211,8 @@ void ckpt_rusage_commit_task(struct ckpt_ctx *ctx,
 
 	if (ctx->flags & RESTART_TASKSELF)
 		return;
-	start_commit(rec);
+	if (!(ctx->flags & RESTART_FRESH_PIDS) && start_may())
+		start_commit(rec);
 	runtime_commit(r->runtime);
 	seen_commit(&t->prev_cputime, r);
 	local_irq_disable();

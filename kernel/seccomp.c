@@ -229,19 +229,30 @@ static int seccomp_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec)
 			 "seccomp filters without no_new_privs need CAP_SYS_ADMIN");
 }
 
-/* Found out now, not when the task cannot go back any more. */
-static bool program_ok(const struct ckpt_filter *f)
+/*
+ * Found out now, not when the task cannot go back any more.  The kernel's own
+ * check rewrites the instructions, so it gets a copy.
+ *
+ * Return: 0, -EINVAL, -ENOMEM.
+ */
+static int program_check(const struct ckpt_filter *f)
 {
-	struct sock_fprog_kern prog = {
-		.len = f->nr_insns,
-		.filter = (struct sock_filter *)f->insn,
-	};
+	size_t size = f->nr_insns * sizeof(*f->insn);
+	struct sock_fprog_kern prog = { .len = f->nr_insns };
 	struct bpf_prog *made;
+	int err;
 
-	if (bpf_prog_create(&made, &prog))
-		return false;
-	bpf_prog_destroy(made);
-	return true;
+	prog.filter = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!prog.filter)
+		return -ENOMEM;
+	memcpy(prog.filter, f->insn, size);
+	err = bpf_prog_create(&made, &prog);
+	if (!err) {
+		bpf_prog_destroy(made);
+		err = K(seccomp_check_filter)(prog.filter, f->nr_insns);
+	}
+	kvfree(prog.filter);
+	return err;
 }
 
 static int filter_restore(struct ckpt_ctx *ctx, struct ckpt_filters *fs, u32 i,
@@ -249,6 +260,7 @@ static int filter_restore(struct ckpt_ctx *ctx, struct ckpt_filters *fs, u32 i,
 {
 	const struct ckpt_hdr *h = ckpt_in_expect(ctx, CKPT_HDR_SECCOMP);
 	const struct ckpt_hdr_seccomp *rec = (const void *)h;
+	int err;
 
 	if (IS_ERR(h))
 		return PTR_ERR(h);
@@ -262,9 +274,13 @@ static int filter_restore(struct ckpt_ctx *ctx, struct ckpt_filters *fs, u32 i,
 	memcpy(fs->filter[i].insn, rec->insn,
 	       rec->nr_insns * sizeof(*rec->insn));
 	*used += rec->nr_insns;
-	if (!program_ok(&fs->filter[i]))
-		return ckpt_fail(ctx, -EINVAL, "task",
-				 "seccomp filter %u is no valid program", i);
+	err = program_check(&fs->filter[i]);
+	if (err)
+		return ckpt_fail(ctx, err, "task",
+				 err == -ENOMEM ?
+					 "out of memory for seccomp filter %u" :
+					 "seccomp filter %u is no valid program",
+				 i);
 	return 0;
 }
 

@@ -15,6 +15,13 @@ set -u
 
 # ---- restarts that are killed ----
 
+# A shell's background command ignores SIGINT until `env` has said otherwise and
+# become the tool.
+# shellcheck disable=SC2317 # called by within
+is_restart() {
+	[ "$(cat "/proc/$tool/comm")" = restart ]
+}
+
 # The image comes slowly, so that the signal finds the restart in the middle.
 start perl "$dir/obedient.pl"
 cut
@@ -31,6 +38,7 @@ for ((i = 0; i < 24; i++)); do
 	feeder=$!
 	env --default-signal=INT,TERM restart "${options[@]}" <pipe >/dev/null 2>message &
 	tool=$!
+	within 5 is_restart
 	sleep "0.0$((RANDOM % 10))$((RANDOM % 10))"
 	kill -"${signals[i % 3]}" "$tool"
 	before=$SECONDS
@@ -50,6 +58,7 @@ for ((i = 0; i < 12; i++)); do
 	rm -f beat
 	env --default-signal=INT,TERM restart -W <image >/dev/null 2>message &
 	tool=$!
+	within 5 is_restart
 	sleep "0.0$((RANDOM % 10))$((RANDOM % 10))"
 	kill -"${signals[i % 3]}" "$tool" 2>/dev/null
 	wait "$tool" 2>/dev/null

@@ -182,6 +182,11 @@ static void tree_rules(void)
 	    ((char *)&r->pids[1])[2] = 0);
 	BAD(tree_task, 0, "tree_task: cgroup's path not absolute",
 	    ((char *)&r->pids[1])[0] = 'x');
+	BAD(tree_task, 0, "tree_task: cgroup's path leads up",
+	    memcpy((char *)&r->pids[1] + 6, "/..", 3));
+	BAD(tree_task, 0, "tree_task: cgroup's path leads up",
+	    memcpy(&r->pids[1], "/../", 4));
+	FINE(tree_task, 0, memcpy(&r->pids[1], "/..a", 4));
 	FINE(tree_task, 0, r->ppid = 0);
 }
 

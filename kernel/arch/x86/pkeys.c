@@ -52,6 +52,29 @@ u32 ckpt_pkeys_of_flags(unsigned long vm_flags)
 }
 
 /**
+ * ckpt_pkeys_rights() - what current may do with each key
+ *
+ * Return: its PKRU.
+ */
+u32 ckpt_pkeys_rights(void)
+{
+	return arch_pkeys_enabled() ? rdpkru() : 0;
+}
+
+/**
+ * ckpt_pkeys_set_rights() - give current back what it may do
+ * @pkru: of ckpt_pkeys_rights()
+ *
+ * To map an area that may only be executed closes its key to the task.
+ */
+void ckpt_pkeys_set_rights(u32 pkru)
+{
+	/* thread.pkru is only written when the task leaves its CPU */
+	if (arch_pkeys_enabled())
+		wrpkru(pkru);
+}
+
+/**
  * ckpt_pkeys_check() - whether this processor has the keys that are wanted
  * @ctx: restart
  * @h: record of the address space
