@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * usage: stress [options] [COMMAND...]
+ *
+ *	-t SECONDS	for each scene (10)
+ *	-r ROUNDS	at the most in each scene (no limit)
+ *	-c CYCLES	of checkpoint and restart in place (20)
+ *	-s SECONDS	that a tool is stopped (2)
+ *	-l SECONDS	that a tool may take (60)
+ *	-n NAME		only scenes whose name has NAME in it; "cycles" too
+ *	-S SEED		of the moments (from the clock; printed)
+ *
+ * COMMAND is the workload of all scenes, in place of `busy`, which is looked
+ * for in PATH.  Runs as root in an empty directory.  Prints TAP.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/ckpt.h>
+#include "stress.h"
+
+static unsigned int scene_seconds = 10, max_rounds, nr_cycles = 20;
+static const char *only;
+static const char *const *command;
+#define LONG 20 /* seconds from which each scene is measured by itself */
+
+static unsigned int nr_rounds;
+static unsigned int nr_tests, nr_failed;
+
+/* ---- rmmod, all the while ---- */
+
+static volatile bool unloading = true;
+static volatile unsigned int busy_answers, other_answers;
+
+static void *unloader(void *arg)
+{
+	(void)arg;
+	while (unloading) {
+		if (!module_may_go) {
+			if (syscall(SYS_delete_module, "ckpt", O_NONBLOCK) &&
+			    errno == EWOULDBLOCK)
+				busy_answers++;
+			else
+				other_answers++;
+		}
+		pause_us(20000);
+	}
+	return NULL;
+}
+
+/* ---- rounds ---- */
+
+static void result(const char *name)
+{
+	const char *why = wrong_taken();
+
+	nr_tests++;
+	if (why) {
+		say("%s", why);
+		nr_failed++;
+	}
+	printf("%s %u %s\n", why ? "not ok" : "ok", nr_tests, name);
+	fflush(stdout);
+}
+
+static void checkpoint_start(struct round *r)
+{
+	char pid[16];
+	const char *const argv[] = { "checkpoint", "-o", "image", pid, NULL };
+
+	snprintf(pid, sizeof(pid), "%d", r->target.pid);
+	unlink("image");
+	tool_start(&r->tool, "message", argv);
+}
+
+/* In every other round the target is frozen by then. */
+static void await_moment(struct round *r)
+{
+	if (r->nr % 2)
+		while (!tool_has_frozen(r->tool.pid) && !tool_ended(&r->tool))
+			pause_us(200);
+	pause_us(below(r->usual / 1000 / (1 + r->nr % 2)));
+}
+
+/* The target is there, and it runs; or it is dead, and may be. */
+static void check_target(struct round *r, const struct scene *s)
+{
+	bool gone = target_gone(&r->target);
+
+	if (!gone && beats(15))
+		return;
+	gone = target_gone(&r->target);
+	if (!gone) {
+		wrong("the target does not run on");
+	} else if (!s->may_die) {
+		char text[256];
+
+		read_text("out.err", text, sizeof(text));
+		wrong("the target has ended with %d: %s", r->target.status,
+		      text);
+	} else if (r->target.status && r->target.status != 128 + 9) {
+		wrong("the target has ended with %d", r->target.status);
+	} else {
+		r->died++;
+	}
+}
+
+static void one_round(struct round *r, const struct scene *s)
+{
+	if (!r->target.alive)
+		target_start(&r->target);
+	if (!beats(15) && !s->may_die)
+		wrong("the target does not begin");
+	checkpoint_start(r);
+	if (s->disturb) {
+		await_moment(r);
+		if (r->tool.pid)
+			s->disturb(r);
+	}
+	tool_wait(&r->tool);
+	if (s->mend)
+		s->mend(r);
+	if (r->tool.status != 128 + 9) /* killed by the scene */
+		verdict(r, &r->tool, "image");
+	check_target(r, s);
+	if (r->nr % 6 == 1 && !access("image", F_OK))
+		try_restart(r, s, "image");
+}
+
+/* How long a checkpoint takes that is left alone; measured once. */
+static int64_t usual_time(struct round *r)
+{
+	static int64_t usual;
+	int64_t sum = 0;
+	int i;
+
+	if (usual)
+		return usual;
+
+	target_start(&r->target);
+	for (i = 0; i < 3 && beats(15); i++) {
+		checkpoint_start(r);
+		tool_wait(&r->tool);
+		sum += r->tool.took;
+		if (target_gone(&r->target))
+			target_start(&r->target);
+	}
+	usual = sum / 3;
+	return usual;
+}
+
+/* The next tool clears up what a killed one has left. */
+static void clear_up(struct round *r)
+{
+	char pid[16];
+	const char *const argv[] = { "checkpoint", "-o", "image", pid, NULL };
+	const char *what;
+	int64_t limit = now() + 5 * SEC;
+
+	if (!r->target.alive)
+		target_start(&r->target);
+	beats(15);
+	snprintf(pid, sizeof(pid), "%d", r->target.pid);
+	run(argv);
+	target_kill(&r->target);
+	do {
+		what = leftovers();
+		if (!what)
+			return;
+		pause_us(20000);
+	} while (now() < limit);
+	wrong("left behind: %s", what);
+}
+
+static void play(const struct scene *s)
+{
+	/* with enough to write that something can happen meanwhile */
+	const char *const busy[] = { "busy", "-m", s->disturb ? "8192" : "1024",
+				     s->mode, NULL };
+	struct round r = { .target.argv = command ?: busy };
+	int64_t end;
+	int dev;
+
+	module_may_go = strstr(s->name, "unloaded");
+	dev = module_may_go ? -1 : open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+	r.usual = usual_time(&r);
+	if (scene_seconds >= LONG)
+		growth_begin();
+	end = now() + scene_seconds * SEC;
+	do {
+		if (s->alone)
+			s->alone(&r);
+		else
+			one_round(&r, s);
+		r.nr++;
+	} while ((now() < end || r.nr < 2) &&
+		 (!max_rounds || r.nr < max_rounds));
+	clear_up(&r);
+	if (scene_seconds >= LONG)
+		growth_end(s->name, r.nr);
+	nr_rounds += r.nr;
+	module_may_go = true;
+	if (dev >= 0)
+		close(dev);
+	say("%s: %u rounds: %u images, %u errors, %u restarts, %u times dead",
+	    s->name, r.nr, r.images, r.errors, r.restarts, r.died);
+	tell_errors();
+	result(s->name);
+}
+
+static bool chosen(const char *name)
+{
+	return !only || strstr(name, only);
+}
+
+static void play_all(void)
+{
+	const char *const busy[] = { "busy", "maps", NULL };
+	pthread_t thread;
+	unsigned int i;
+
+	module_may_go = true;
+	if (pthread_create(&thread, NULL, unloader, NULL))
+		exit(1);
+	if (scene_seconds < LONG)
+		growth_begin();
+	for (i = 0; i < nr_scenes; i++)
+		if (chosen(scenes[i].name))
+			play(&scenes[i]);
+	if (scene_seconds < LONG)
+		growth_end("all scenes", nr_rounds);
+	result("nothing grows");
+	unloading = false;
+	pthread_join(thread, NULL);
+	say("rmmod while the module is in use: %u times busy, %u times not",
+	    busy_answers, other_answers);
+	if (other_answers || (!only && !busy_answers))
+		wrong("rmmod of a module in use");
+	result("rmmod says busy all the while");
+	if (nr_cycles && chosen("cycles")) {
+		cycles(command ?: busy, nr_cycles);
+		result("cycles of checkpoint and restart in place");
+	}
+}
+
+static unsigned int parse(int argc, char **argv)
+{
+	unsigned int seed = time(NULL);
+	int c;
+
+	while ((c = getopt(argc, argv, "+t:r:c:s:l:n:S:")) != -1) {
+		unsigned int value = optarg ? strtoul(optarg, NULL, 10) : 0;
+
+		switch (c) {
+		case 't':
+			scene_seconds = value;
+			break;
+		case 'r':
+			max_rounds = value;
+			break;
+		case 'c':
+			nr_cycles = value;
+			break;
+		case 's':
+			stop_seconds = value;
+			break;
+		case 'l':
+			tool_limit = value * SEC;
+			break;
+		case 'n':
+			only = optarg;
+			break;
+		case 'S':
+			seed = value;
+			break;
+		default:
+			exit(2);
+		}
+	}
+	if (argv[optind])
+		command = (const char *const *)argv + optind;
+	return seed;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int seed = parse(argc, argv);
+
+	srandom(seed);
+	if ((mkdir(HOME, 0755) && errno != EEXIST) ||
+	    (mkdir(OTHER, 0755) && errno != EEXIST)) {
+		perror(HOME);
+		return 1;
+	}
+	puts("TAP version 13");
+	say("SEED=%u", seed);
+	play_all();
+	rmdir(HOME);
+	rmdir(OTHER);
+	printf("1..%u\n", nr_tests);
+	return nr_failed ? 1 : 0;
+}
