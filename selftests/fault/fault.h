@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Fault injection: what its files share.
+ *
+ * A tester drives programs that are rich in state (program.c) through the
+ * operations of the module, and makes something fail in each of them.  In the
+ * tester a function returns 0, or -1 after it has printed what is wrong.
+ */
+#ifndef _CKPT_FAULT_H
+#define _CKPT_FAULT_H
+
+#include <ckpt.h>
+#include "ckpt_test.h"
+
+#define PATIENCE_MS 60000 /* for anything that must come, on a slow machine */
+#define REC_MAX 4096 /* records of an image that are looked at */
+#define LOG_MAX 8192
+
+/* Slots of ct_shared's data. */
+enum slot {
+	SLOT_COUNT, /* program: turns of its loop, each a full check of itself */
+	SLOT_WHO, /* program: which one it is, said in each turn */
+	SLOT_LONG, /* tester: sleep long */
+	SLOT_HOLD, /* tester: make no system call but sched_yield() */
+	SLOT_CMD, /* tester: what to do to oneself */
+	SLOT_READY, /* program: everything is open for it */
+	SLOT_ARM, /* tester: do it */
+	SLOT_DONE, /* program: done */
+	SLOT_RET, /* program: what the ioctl returned */
+	SLOT_ERRNO,
+};
+
+enum command { CMD_NONE, CMD_CHECKPOINT, CMD_RESTART };
+
+/* Which program is running; told by the image's own memory. */
+enum who {
+	WHO_NONE,
+	WHO_TARGET, /* has seccomp filters, which a self checkpoint refuses */
+	WHO_SELF, /* does CMD_* */
+	WHO_ODD, /* has a descriptor that no checkpoint takes */
+};
+
+/**
+ * struct program - what a program is to be
+ * @who: which one it is
+ * @dir: directory for its files; "saved" is what CMD_CHECKPOINT writes, "image"
+ *	what CMD_RESTART reads, "log" what the module says of either
+ */
+struct program {
+	enum who who;
+	char dir[96];
+};
+
+/* program.c */
+int fault_program(struct ct_shared *s, void *arg);
+
+/**
+ * struct image - where the records of a good image lie
+ * @size: of it, in bytes
+ * @head: bytes up to the end of its last task of the tree
+ * @nr: records
+ * @type: of each
+ * @len: of each
+ * @offset: of each
+ */
+struct image {
+	__u64 size;
+	__u64 head;
+	unsigned int nr;
+	__s32 type[REC_MAX];
+	__u32 len[REC_MAX];
+	__u64 offset[REC_MAX];
+};
+
+/**
+ * struct tally - what became of the faults of one operation
+ * @injected: faults
+ * @refused: the operation returned an error
+ * @unnamed: of these: it said nothing, since it had not begun
+ * @harmless: it succeeded, whole
+ * @killed: a task that could not go back was killed
+ */
+struct tally {
+	unsigned int injected, refused, unnamed, harmless, killed;
+};
+
+/**
+ * struct fault - the tester
+ * @ct: the program under test
+ * @img: path of the image that attempts write
+ * @good: path of a good image of WHO_TARGET
+ * @ref: its records
+ * @log: read end of the log's pipe
+ * @logfd: the other end
+ * @text: what came out of it
+ * @nth: /proc/self/fail-nth, or -1
+ * @arm: number of the fault of the next operation, or 0
+ * @arm_child: it is the joined child's, not the coordinator's
+ * @untouched: the last one has not happened
+ * @step: each how many-th fault is injected
+ * @phase: the first one, below @step
+ * @leaks: look for leaks after each operation, not just in the end
+ * @tally: of the operation at hand
+ */
+struct fault {
+	struct ct ct;
+	struct program program;
+	char img[96];
+	char good[96];
+	struct image ref;
+	int log, logfd;
+	char text[LOG_MAX];
+	int nth;
+	unsigned int arm;
+	bool arm_child, untouched;
+	unsigned int step, phase;
+	bool leaks;
+	struct tally tally;
+};
+
+/* tester.c: programs, images, the log, the state of the machine */
+int fault_begin(struct fault *f);
+void fault_end(struct fault *f);
+int program_start(struct fault *f, enum who who);
+int program_runs(struct fault *f, enum who who);
+int program_freeze(struct fault *f);
+int program_thaw(struct fault *f);
+int wait_slot(struct fault *f, enum slot slot, int64_t value);
+int child_ends(pid_t pid);
+void log_drain(struct fault *f);
+void log_drain_file(struct fault *f, const char *path);
+int image_scan(const char *path, struct image *img);
+int image_same(struct fault *f, const struct image *ref, const char *path);
+int world_same(struct fault *f);
+int checkpoint_now(struct fault *f, int img, int logfd, __u64 *bytes);
+int restart_now(struct fault *f, int img, int logfd, __u64 head, pid_t *child);
+int nth_open(pid_t pid);
+int nth_arm(int fd, unsigned int nth);
+bool nth_disarm(int fd);
+
+/* nth.c: allocations and user copies fail */
+void nth_series(struct fault *f);
+/* stream.c: reads and writes of the image fail */
+void stream_series(struct fault *f);
+/* leaks.c: kmemleak and slab counts */
+int leaks_begin(struct fault *f);
+int leaks_check(struct fault *f);
+
+/* main.c: the verdict of one series, as TAP */
+void result(struct fault *f, const char *name, int err);
+void result_skip(const char *name, const char *why);
+
+#endif /* _CKPT_FAULT_H */

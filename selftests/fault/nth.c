@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every allocation and every copy from or to user space fails in turn, in each
+ * kind of operation and for each task that takes part: fail-nth counts them
+ * for one task, from just before its ioctl to just behind it.  There are no
+ * kernel threads in an operation; what a task defers (closing files, the last
+ * step of a restart) it does itself on its way out of the call, before the
+ * fault is disarmed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include "fault.h"
+
+#define UNNAMED_MAX 12 /* what an operation allocates before it can speak */
+#define FREEZE "/sys/fs/cgroup/ckpt-fault/cgroup.freeze"
+
+/* ---- what an error must be like ------------------------------------------ */
+
+/*
+ * An operation has failed.  It says why, with the errno that it returns, unless
+ * it had not @begun to touch the image: what is needed to speak failed.
+ */
+static int refused(struct fault *f, int err, bool begun)
+{
+	char want[32];
+
+	f->tally.refused++;
+	if (f->untouched)
+		return ct_say("it failed without a fault: %s (%s)",
+			      strerror(-err), f->text);
+	snprintf(want, sizeof(want), "errno %d)", -err);
+	if (strstr(f->text, want))
+		return 0;
+	if (*f->text)
+		return ct_say("it says '%s' but returns %d", f->text, err);
+	f->tally.unnamed++;
+	if (begun || f->tally.unnamed > UNNAMED_MAX)
+		return ct_say("it returns %d and does not say why", err);
+	if (err != -ENOMEM && err != -EFAULT)
+		return ct_say("an allocation failed, it returns %d", err);
+	return 0;
+}
+
+/* An image of @size bytes of a checkpoint that returned @ret. */
+static int judge_image(struct fault *f, int ret, const struct image *ref,
+		       const char *path)
+{
+	static struct image img;
+	struct stat status;
+	int scan;
+
+	if (ret > 0) {
+		f->tally.harmless += !f->untouched;
+		return image_same(f, ref, path);
+	}
+	if (!ret)
+		return ct_say("the checkpoint returned 0");
+	if (stat(path, &status))
+		return ct_say("%s: %m", path);
+	scan = image_scan(path, &img);
+	/* all is done, but the result could not be handed out */
+	if (ret == -EFAULT && !*f->text && !scan) {
+		f->tally.refused++;
+		return 0;
+	}
+	if (!scan)
+		return ct_say("it returns %d and wrote a whole image", ret);
+	return refused(f, ret, status.st_size);
+}
+
+/* ---- the operations ------------------------------------------------------ */
+
+static int try_open(struct fault *f)
+{
+	int fd;
+
+	nth_arm(f->nth, f->arm);
+	fd = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	else
+		close(fd);
+	if (f->arm)
+		f->untouched = nth_disarm(f->nth);
+	*f->text = 0;
+	if (fd < 0)
+		return refused(f, fd, false);
+	f->tally.harmless += !f->untouched;
+	return 0;
+}
+
+/* An ioctl that has no image; the program runs on. */
+static int try_small(struct fault *f, unsigned long cmd, void *arg, int dev)
+{
+	int ret;
+
+	nth_arm(f->nth, f->arm);
+	ret = ioctl(dev, cmd, arg);
+	if (ret < 0)
+		ret = -errno;
+	if (f->arm)
+		f->untouched = nth_disarm(f->nth);
+	*f->text = 0;
+	if (ret)
+		return refused(f, ret, false);
+	f->tally.harmless += !f->untouched;
+	return 0;
+}
+
+static int try_progress(struct fault *f)
+{
+	struct ckpt_ioc_progress arg = { .size = sizeof(arg) };
+	int dev = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+	int err = try_small(f, CKPT_IOC_PROGRESS, &arg, dev);
+
+	close(dev);
+	return err;
+}
+
+static int try_lease(struct fault *f)
+{
+	int fd = open(FREEZE, O_WRONLY | O_CLOEXEC);
+	struct ckpt_ioc_lease arg = { .size = sizeof(arg), .fd = fd };
+	int dev = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+	int err = try_small(f, CKPT_IOC_LEASE, &arg, dev);
+
+	close(fd);
+	close(dev);
+	return err;
+}
+
+/* The session ends and thaws the program: whatever fails, it must run on. */
+static int try_release(struct fault *f)
+{
+	int fd = open(FREEZE, O_WRONLY | O_CLOEXEC);
+	struct ckpt_ioc_lease arg = { .size = sizeof(arg), .fd = fd };
+	int dev = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (ioctl(dev, CKPT_IOC_LEASE, &arg))
+		return ct_say("lease: %m");
+	close(fd);
+	if (program_freeze(f))
+		return -1;
+	nth_arm(f->nth, f->arm);
+	close(dev);
+	if (f->arm)
+		f->untouched = nth_disarm(f->nth);
+	f->tally.harmless += !f->untouched;
+	return program_runs(f, WHO_TARGET);
+}
+
+static int checkpoint_once(struct fault *f, int *ret)
+{
+	__u64 bytes;
+	int fd;
+
+	if (program_freeze(f))
+		return -1;
+	fd = open(f->img, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	*ret = checkpoint_now(f, fd, f->logfd, &bytes);
+	close(fd);
+	log_drain(f);
+	return program_thaw(f);
+}
+
+static int try_checkpoint(struct fault *f)
+{
+	int ret;
+
+	if (checkpoint_once(f, &ret) || judge_image(f, ret, &f->ref, f->img))
+		return -1;
+	return program_runs(f, WHO_TARGET);
+}
+
+/* Two failures at once: of the text only what could be written is there. */
+static int try_refused(struct fault *f)
+{
+	static struct image img;
+	int ret;
+
+	if (checkpoint_once(f, &ret))
+		return -1;
+	if (ret >= 0 || (f->untouched && ret != -EOPNOTSUPP))
+		return ct_say("the checkpoint of an eventfd gave %d", ret);
+	if (f->untouched && !strstr(f->text, "eventfd"))
+		return ct_say("it says '%s'", f->text);
+	if (!image_scan(f->img, &img))
+		return ct_say("it wrote a whole image");
+	f->tally.refused += !f->untouched;
+	return program_runs(f, WHO_ODD);
+}
+
+static int restart_once(struct fault *f, const char *path, __u64 head)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int ret, status;
+	bool begun;
+	pid_t pid;
+
+	ret = restart_now(f, fd, f->logfd, head, &pid);
+	begun = lseek(fd, 0, SEEK_CUR) != (off_t)head;
+	close(fd);
+	log_drain(f);
+	if (ret) {
+		status = child_ends(pid);
+		if (status == -1)
+			return -1;
+		return refused(f, ret, begun);
+	}
+	f->ct.pid = pid;
+	f->ct.alive = true;
+	f->tally.harmless += !f->untouched;
+	if (program_runs(f, WHO_TARGET))
+		return -1;
+	ct_kill(&f->ct);
+	return 0;
+}
+
+static int try_coordinator(struct fault *f)
+{
+	f->arm_child = false;
+	return restart_once(f, f->good, f->ref.head);
+}
+
+static int try_joined(struct fault *f)
+{
+	int err;
+
+	f->arm_child = true;
+	err = restart_once(f, f->good, f->ref.head);
+	f->arm_child = false;
+	return err;
+}
+
+/* Ends when the program is through with its command, one way or another. */
+static int self_command(struct fault *f, enum command cmd)
+{
+	volatile int64_t *data = f->ct.s->data;
+	int nth, err;
+
+	data[SLOT_READY] = data[SLOT_ARM] = data[SLOT_DONE] = 0;
+	data[SLOT_HOLD] = 0;
+	data[SLOT_CMD] = cmd;
+	if (wait_slot(f, SLOT_READY, 1))
+		return ct_say("the program does not take its command");
+	data[SLOT_WHO] = WHO_NONE;
+	data[SLOT_HOLD] = 1;
+	nth = nth_open(f->ct.pid);
+	nth_arm(nth, f->arm);
+	data[SLOT_ARM] = 1;
+	err = wait_slot(f, SLOT_DONE, 1);
+	if (f->arm)
+		f->untouched = nth_disarm(nth);
+	if (nth >= 0)
+		close(nth);
+	data[SLOT_CMD] = CMD_NONE;
+	return err;
+}
+
+static void self_path(struct fault *f, char *path, size_t size,
+		      const char *name)
+{
+	snprintf(path, size, "%s/%s", f->program.dir, name);
+}
+
+static int self_errno(struct fault *f)
+{
+	int64_t ret = f->ct.s->data[SLOT_RET];
+
+	return ret < 0 ? -f->ct.s->data[SLOT_ERRNO] : ret;
+}
+
+static int try_self_checkpoint(struct fault *f)
+{
+	static struct image ref;
+	char path[128];
+
+	if (self_command(f, CMD_CHECKPOINT))
+		return ct_say("the program has died of its own checkpoint");
+	self_path(f, path, sizeof(path), "log");
+	log_drain_file(f, path);
+	self_path(f, path, sizeof(path), "saved");
+	if (!f->arm && image_scan(path, &ref))
+		return ct_say("not an image: %s, %s", ckpt_error(), f->text);
+	if (judge_image(f, self_errno(f), &ref, path))
+		return -1;
+	return program_runs(f, WHO_SELF);
+}
+
+/* Past the point of no return it is killed, and its log says why. */
+static int self_killed(struct fault *f)
+{
+	int status = child_ends(f->ct.pid);
+
+	f->ct.alive = false;
+	f->tally.killed++;
+	if (status == -1 || !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		return ct_say("it ended with status %#x", status);
+	if (f->untouched || !*f->text)
+		return ct_say("it was killed, and nothing says why");
+	return 0;
+}
+
+static int try_self_restart(struct fault *f)
+{
+	char path[128];
+	int err;
+
+	if (!f->ct.alive && program_start(f, WHO_SELF))
+		return -1;
+	err = self_command(f, CMD_RESTART);
+	self_path(f, path, sizeof(path), "log");
+	log_drain_file(f, path);
+	if (err < 0)
+		return -1;
+	if (err)
+		return self_killed(f);
+	if (f->ct.s->data[SLOT_WHO] != WHO_TARGET) {
+		if (refused(f, self_errno(f), false))
+			return -1;
+		return program_runs(f, WHO_SELF);
+	}
+	f->tally.harmless += !f->untouched;
+	if (program_runs(f, WHO_TARGET))
+		return -1;
+	ct_kill(&f->ct);
+	return 0;
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+static const struct operation {
+	const char *name;
+	enum who who; /* program that it needs at the beginning */
+	int (*attempt)(struct fault *f);
+} operations[] = {
+	{ "open and release", WHO_NONE, try_open },
+	{ "progress", WHO_NONE, try_progress },
+	{ "lease", WHO_TARGET, try_lease },
+	{ "release of a lease", WHO_TARGET, try_release },
+	{ "checkpoint", WHO_TARGET, try_checkpoint },
+	{ "checkpoint that is refused", WHO_ODD, try_refused },
+	{ "self checkpoint", WHO_SELF, try_self_checkpoint },
+	{ "restart, coordinator", WHO_NONE, try_coordinator },
+	{ "restart, task", WHO_NONE, try_joined },
+	{ "self restart", WHO_NONE, try_self_restart },
+};
+
+#define NR_OPERATIONS (sizeof(operations) / sizeof(operations[0]))
+
+static int unarmed(struct fault *f, const struct operation *op)
+{
+	f->arm = 0;
+	f->untouched = true;
+	return op->attempt(f);
+}
+
+static int armed_series(struct fault *f, const struct operation *op)
+{
+	unsigned int nth;
+
+	for (nth = f->phase;; nth += f->step) {
+		f->arm = nth;
+		f->untouched = false;
+		if (op->attempt(f) || world_same(f))
+			return ct_say("%s: fault %u", op->name, nth);
+		if (f->untouched)
+			return 0;
+		f->tally.injected++;
+	}
+}
+
+static int series(struct fault *f, const struct operation *op)
+{
+	int err;
+
+	ct_kill(&f->ct);
+	if (op->who != WHO_NONE && program_start(f, op->who))
+		return -1;
+	memset(&f->tally, 0, sizeof(f->tally));
+	err = unarmed(f, op);
+	if (err || f->nth < 0)
+		return err;
+	if (f->leaks)
+		err = leaks_begin(f);
+	if (!err)
+		err = armed_series(f, op);
+	f->arm = 0;
+	if (!err) { /* and it works as ever */
+		struct tally tally = f->tally;
+
+		err = unarmed(f, op);
+		f->tally = tally;
+	}
+	if (!err && f->leaks)
+		err = leaks_check(f);
+	return err;
+}
+
+/**
+ * nth_series() - the faults of all operations, a result for each
+ * @f: tester
+ */
+void nth_series(struct fault *f)
+{
+	const struct operation *op;
+	char name[96];
+	int err;
+
+	for (op = operations; op < operations + NR_OPERATIONS; op++) {
+		snprintf(name, sizeof(name), "%s: no allocation, no user copy",
+			 op->name);
+		err = series(f, op);
+		if (err || f->nth >= 0)
+			result(f, name, err);
+		else
+			result_skip(name, "this kernel has no fail-nth");
+	}
+}

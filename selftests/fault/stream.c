@@ -1,0 +1,4 @@
+#include "fault.h"
+void stream_series(struct fault *f)
+{
+}

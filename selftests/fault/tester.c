@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The tester's hands: programs, images, the log, the state of the machine. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include "fault.h"
+
+#define GROUP "/sys/fs/cgroup/ckpt-fault"
+#define REFCNT "/sys/module/ckpt/refcnt"
+
+static struct {
+	long refs;
+	int fds;
+} world;
+
+/* ---- waiting --------------------------------------------------------------- */
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t si = { .si_pid = 0 };
+
+	return waitid(P_PID, pid, &si, WEXITED | WNOHANG | WNOWAIT) ||
+	       si.si_pid == pid;
+}
+
+static void program_says(struct fault *f)
+{
+	if (f->ct.s->failed)
+		ct_say("the program says: %.500s", f->ct.s->text);
+}
+
+/**
+ * wait_slot() - wait until the program has written a value, or died
+ * @f: tester
+ * @slot: where
+ * @value: at least that
+ *
+ * Return: 0, 1 when the program has ended, -1 when nothing happens.
+ */
+int wait_slot(struct fault *f, enum slot slot, int64_t value)
+{
+	int64_t end = ct_now() + PATIENCE_MS * CT_MS;
+
+	while (f->ct.s->data[slot] < value) {
+		if (has_ended(f->ct.pid))
+			return 1;
+		if (ct_now() > end) {
+			program_says(f);
+			return ct_say("slot %d stays at %lld, not %lld", slot,
+				      (long long)f->ct.s->data[slot],
+				      (long long)value);
+		}
+		sched_yield();
+	}
+	return 0;
+}
+
+/**
+ * child_ends() - reap a child
+ * @pid: child
+ *
+ * Return: its wait status, or -1: it lives on.
+ */
+int child_ends(pid_t pid)
+{
+	int64_t end = ct_now() + PATIENCE_MS * CT_MS;
+	int status;
+
+	while (ct_now() < end) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+		sched_yield();
+	}
+	return ct_say("child %d lives on", pid);
+}
+
+/* ---- programs -------------------------------------------------------------- */
+
+/**
+ * program_runs() - the program makes at least one full check of itself
+ * @f: tester
+ * @who: which one must be running
+ *
+ * Return: 0 or -1.
+ */
+int program_runs(struct fault *f, enum who who)
+{
+	struct ct_shared *s = f->ct.s;
+	int err;
+
+	s->data[SLOT_WHO] = WHO_NONE;
+	s->data[SLOT_HOLD] = 0;
+	err = wait_slot(f, SLOT_COUNT, s->data[SLOT_COUNT] + 2);
+	if (err > 0 || s->failed) {
+		program_says(f);
+		return ct_say("the program has ended or failed");
+	}
+	if (!err && s->data[SLOT_WHO] != who)
+		return ct_say("program %d runs, not %d", (int)s->data[SLOT_WHO],
+			      who);
+	return err;
+}
+
+/**
+ * program_start() - start a program and see it run
+ * @f: tester
+ * @who: which one
+ *
+ * Return: 0 or -1.
+ */
+int program_start(struct fault *f, enum who who)
+{
+	static const char *const name[] = {
+		[WHO_TARGET] = "target",
+		[WHO_SELF] = "self",
+		[WHO_ODD] = "odd",
+	};
+	char link[128];
+
+	ct_kill(&f->ct);
+	snprintf(f->program.dir, sizeof(f->program.dir), "%s/%s", f->ct.dir,
+		 name[who]);
+	f->program.who = who;
+	mkdir(f->program.dir, 0700);
+	snprintf(link, sizeof(link), "%s/image", f->program.dir);
+	if (symlink(f->good, link) && errno != EEXIST)
+		return ct_say("%s: %m", link);
+	if (ct_start(&f->ct, fault_program, &f->program) || ct_reach(&f->ct, 1))
+		return -1;
+	return program_runs(f, who);
+}
+
+static bool frozen(void)
+{
+	char *text = ct_read_file(GROUP "/cgroup.events");
+	bool yes = text && strstr(text, "frozen 1");
+
+	free(text);
+	return yes;
+}
+
+static int await_frozen(bool want)
+{
+	int64_t end = ct_now() + PATIENCE_MS * CT_MS;
+
+	while (frozen() != want) {
+		if (ct_now() > end)
+			return ct_say("the group does not %s",
+				      want ? "freeze" : "thaw");
+		sched_yield();
+	}
+	return 0;
+}
+
+/**
+ * program_freeze() - freeze the program in a group of its own
+ * @f: tester
+ *
+ * Return: 0 or -1.
+ */
+int program_freeze(struct fault *f)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", f->ct.pid);
+	if (ct_write_file(GROUP "/cgroup.procs", pid) ||
+	    ct_write_file(GROUP "/cgroup.freeze", "1"))
+		return -1;
+	return await_frozen(true);
+}
+
+/**
+ * program_thaw() - let it go on
+ * @f: tester
+ *
+ * Return: 0 or -1.
+ */
+int program_thaw(struct fault *f)
+{
+	if (ct_write_file(GROUP "/cgroup.freeze", "0"))
+		return -1;
+	return await_frozen(false);
+}
+
+/* ---- the log ------------------------------------------------------------------ */
+
+static void log_first_line(struct fault *f)
+{
+	f->text[strcspn(f->text, "\n")] = 0;
+}
+
+/**
+ * log_drain() - take what is in the log's pipe: its first line
+ * @f: tester
+ */
+void log_drain(struct fault *f)
+{
+	ssize_t n = read(f->log, f->text, sizeof(f->text) - 1);
+
+	f->text[n > 0 ? n : 0] = 0;
+	log_first_line(f);
+}
+
+/**
+ * log_drain_file() - the same of a file
+ * @f: tester
+ * @path: file
+ */
+void log_drain_file(struct fault *f, const char *path)
+{
+	char *text = ct_read_file(path);
+
+	snprintf(f->text, sizeof(f->text), "%s", text ? text : "");
+	free(text);
+	log_first_line(f);
+}
+
+/* ---- images -------------------------------------------------------------------- */
+
+/**
+ * image_scan() - read an image to its end
+ * @path: image
+ * @img: filled in
+ *
+ * Return: 0, or the negative errno of what is wrong with it; -ENODATA: it ends
+ * with an error record.
+ */
+int image_scan(const char *path, struct image *img)
+{
+	const struct ckpt_hdr *rec = NULL;
+	struct ckpt_image *reader;
+	int fd, ret;
+
+	memset(img, 0, sizeof(*img));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	reader = ckpt_image_open(fd);
+	while ((ret = ckpt_image_next(reader, &rec)) > 0 && img->nr < REC_MAX) {
+		img->type[img->nr] = rec->type;
+		img->len[img->nr] = rec->len;
+		img->offset[img->nr] = ckpt_image_offset(reader);
+		img->size = img->offset[img->nr] + rec->len;
+		if (rec->type == CKPT_HDR_TREE_TASK)
+			img->head = img->size;
+		img->nr++;
+		if (rec->type == CKPT_HDR_ERR)
+			ret = -ENODATA;
+		if (ret < 0)
+			break;
+	}
+	if (!ret)
+		ret = ckpt_image_finish(reader);
+	ckpt_image_close(reader);
+	close(fd);
+	return ret;
+}
+
+/* Runs of pages come and go with the stack; all other records must be there. */
+static unsigned int next_record(const struct image *img, unsigned int i)
+{
+	while (i < img->nr && img->type[i] == CKPT_HDR_PGARR)
+		i++;
+	return i;
+}
+
+/**
+ * image_same() - an image is whole, and has all records of a good one
+ * @f: tester
+ * @ref: good one
+ * @path: image
+ *
+ * Return: 0 or -1.
+ */
+int image_same(struct fault *f, const struct image *ref, const char *path)
+{
+	static struct image img;
+	int err = image_scan(path, &img);
+	unsigned int i, k;
+
+	if (err)
+		return ct_say("%s is not a whole image: %s", path,
+			      ckpt_error());
+	for (i = k = 0;; i++, k++) {
+		i = next_record(ref, i);
+		k = next_record(&img, k);
+		if (i == ref->nr || k == img.nr)
+			break;
+		if (ref->type[i] != img.type[k] || ref->len[i] != img.len[k])
+			return ct_say("record %u is %s of %u bytes, not %s of %u",
+				      k, ckpt_rec_name(img.type[k]), img.len[k],
+				      ckpt_rec_name(ref->type[i]), ref->len[i]);
+	}
+	if (i != ref->nr || k != img.nr)
+		return ct_say("%u records, not %u", img.nr, ref->nr);
+	return 0;
+}
+
+/* ---- the machine ------------------------------------------------------------- */
+
+static long number(const char *path)
+{
+	char *text = ct_read_file(path);
+	long n = text ? atol(text) : -1;
+
+	free(text);
+	return n;
+}
+
+static int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/**
+ * world_same() - nothing is left of the last operation
+ * @f: tester; at most its program is there
+ *
+ * No child but the program, no descriptor, no session, no frozen group.
+ *
+ * Return: 0 or -1.
+ */
+int world_same(struct fault *f)
+{
+	siginfo_t si = { .si_pid = 0 };
+	int64_t end = ct_now() + PATIENCE_MS * CT_MS;
+
+	if (!waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) &&
+	    (si.si_pid || !f->ct.alive))
+		return ct_say("child %d is left", si.si_pid);
+	if (open_fds() != world.fds)
+		return ct_say("%d descriptors, not %d", open_fds(), world.fds);
+	if (frozen())
+		return ct_say("the group is left frozen");
+	/* the last reference may be put a moment after the call */
+	while (number(REFCNT) != world.refs) {
+		if (ct_now() > end)
+			return ct_say("%ld sessions, not %ld", number(REFCNT),
+				      world.refs);
+		sched_yield();
+	}
+	return 0;
+}
+
+/* ---- operations -------------------------------------------------------------- */
+
+/**
+ * nth_open() - where a task's fault is armed
+ * @pid: task, or 0: the caller
+ *
+ * Return: descriptor, or -1: this kernel injects none.
+ */
+int nth_open(pid_t pid)
+{
+	char path[64] = "/proc/self/fail-nth";
+
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/fail-nth", pid);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/**
+ * nth_arm() - have an allocation or user copy of a task fail
+ * @fd: nth_open()
+ * @nth: which one from now on; 0: none
+ *
+ * Return: 0 or -1.
+ */
+int nth_arm(int fd, unsigned int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth);
+
+	if (!nth)
+		return 0;
+	return pwrite(fd, text, len, 0) == len ? 0 : ct_say("fail-nth: %m");
+}
+
+/**
+ * nth_disarm() - whether the fault has happened
+ * @fd: nth_open(), armed
+ *
+ * A read of oneself may be what fails, and then nothing else has.
+ *
+ * Return: true if it has not.
+ */
+bool nth_disarm(int fd)
+{
+	char text[16] = "";
+	bool untouched = true;
+
+	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
+		untouched = atoi(text) > 0;
+	while (pwrite(fd, "0", 1, 0) < 0 && errno == EFAULT)
+		;
+	return untouched;
+}
+
+/**
+ * checkpoint_now() - checkpoint the frozen program
+ * @f: tester; the fault @f->arm is armed for the call
+ * @img: where to
+ * @logfd: for messages
+ * @bytes: of the image
+ *
+ * Return: as the ioctl, or a negative errno.
+ */
+int checkpoint_now(struct fault *f, int img, int logfd, __u64 *bytes)
+{
+	struct ckpt_ioc_checkpoint arg = {
+		.size = sizeof(arg),
+		.pid = f->ct.pid,
+		.fd = img,
+		.logfd = logfd,
+		.flags = CHECKPOINT_SUBTREE | CHECKPOINT_SYNC_FILES,
+	};
+	int dev = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+	int ret;
+
+	nth_arm(f->nth, f->arm);
+	ret = ioctl(dev, CKPT_IOC_CHECKPOINT, &arg);
+	if (ret < 0)
+		ret = -errno;
+	if (f->arm)
+		f->untouched = nth_disarm(f->nth);
+	close(dev);
+	*bytes = arg.bytes;
+	return ret;
+}
+
+static void __attribute__((noreturn)) join(struct fault *f, int dev)
+{
+	struct ckpt_ioc_restart arg = {
+		.size = sizeof(arg),
+		.flags = RESTART_FRESH_PIDS | RESTART_NO_TIMENS,
+		.fd = -1,
+		.logfd = CHECKPOINT_FD_NONE,
+	};
+
+	while (!f->ct.s->data[SLOT_ARM])
+		sched_yield();
+	ioctl(dev, CKPT_IOC_RESTART, &arg);
+	_exit(127);
+}
+
+/**
+ * restart_now() - restart an image as its coordinator
+ * @f: tester; no program is there; the fault @f->arm is armed for the call, here
+ *	or in the child (@f->arm_child)
+ * @img: open image
+ * @logfd: for messages
+ * @head: so many bytes of it are handed over, the rest is left to the kernel
+ * @child: the child, not reaped
+ *
+ * What comes back makes no call but sched_yield() until program_runs().
+ *
+ * Return: as the ioctl, or a negative errno.
+ */
+int restart_now(struct fault *f, int img, int logfd, __u64 head, pid_t *child)
+{
+	static char bytes[1 << 16];
+	struct ckpt_ioc_restart arg = {
+		.size = sizeof(arg),
+		.fd = img,
+		.logfd = logfd,
+		.flags = RESTART_FRESH_PIDS | RESTART_NO_TIMENS,
+		.head = (uintptr_t)bytes,
+		.head_len = head,
+	};
+	int dev, nth, ret;
+
+	if (head &&
+	    (head > sizeof(bytes) || read(img, bytes, head) != (ssize_t)head))
+		return ct_say("cannot read the head");
+	dev = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+	f->ct.s->data[SLOT_ARM] = 0;
+	f->ct.s->data[SLOT_HOLD] = 1;
+	*child = fork();
+	if (!*child)
+		join(f, dev);
+	arg.pid = *child;
+	nth = f->arm_child ? nth_open(*child) : f->nth;
+	if (f->arm_child)
+		nth_arm(nth, f->arm);
+	f->ct.s->data[SLOT_ARM] = 1;
+	if (!f->arm_child)
+		nth_arm(nth, f->arm);
+	ret = ioctl(dev, CKPT_IOC_RESTART, &arg);
+	if (ret < 0)
+		ret = -errno;
+	if (f->arm)
+		f->untouched = nth_disarm(nth);
+	if (f->arm_child)
+		close(nth);
+	close(dev);
+	return ret;
+}
+
+/* ---- all of it --------------------------------------------------------------- */
+
+/* Asleep, so that it makes no call behind a restart before it may. */
+static int freeze_asleep(struct fault *f)
+{
+	char path[64], *text;
+	int tries;
+	long nr;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", f->ct.pid);
+	f->ct.s->data[SLOT_LONG] = 1;
+	for (tries = 0; tries < 50; tries++) {
+		if (ct_in_syscall(&f->ct, SYS_nanosleep) || program_freeze(f))
+			return -1;
+		text = ct_read_file(path);
+		nr = text ? strtol(text, NULL, 10) : -1;
+		free(text);
+		f->ct.s->data[SLOT_LONG] = nr != SYS_nanosleep;
+		if (nr == SYS_nanosleep)
+			return 0;
+		if (program_thaw(f))
+			return -1;
+	}
+	return ct_say("the program is never asleep");
+}
+
+static int make_good(struct fault *f)
+{
+	__u64 bytes;
+	int fd, ret;
+
+	if (program_start(f, WHO_TARGET) || freeze_asleep(f))
+		return -1;
+	fd = open(f->good, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ret = checkpoint_now(f, fd, f->logfd, &bytes);
+	close(fd);
+	log_drain(f);
+	if (program_thaw(f))
+		return -1;
+	if (ret < 0)
+		return ct_say("no good image to begin with: %s (%s)", f->text,
+			      strerror(-ret));
+	if (image_scan(f->good, &f->ref))
+		return ct_say("the good image is bad: %s", ckpt_error());
+	return 0;
+}
+
+/**
+ * fault_begin() - prepare a tester
+ * @f: tester, with step and phase
+ *
+ * Return: 0 or -1.
+ */
+int fault_begin(struct fault *f)
+{
+	int fds[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	if (mkdir(GROUP, 0700) && errno != EEXIST)
+		return ct_say(GROUP ": %m");
+	if (ct_setup(&f->ct))
+		return -1;
+	snprintf(f->img, sizeof(f->img), "%s/img", f->ct.dir);
+	snprintf(f->good, sizeof(f->good), "%s/good", f->ct.dir);
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK))
+		return ct_say("pipe: %m");
+	f->log = fds[0];
+	f->logfd = fds[1];
+	f->nth = nth_open(0);
+	world.refs = number(REFCNT);
+	world.fds = open_fds();
+	return make_good(f);
+}
+
+/**
+ * fault_end() - leave nothing behind
+ * @f: tester
+ */
+void fault_end(struct fault *f)
+{
+	ct_write_file(GROUP "/cgroup.freeze", "0");
+	ct_end(&f->ct);
+	rmdir(GROUP);
+}
