@@ -5,8 +5,11 @@
  * Collect, save, snapshot, stream: see ckpt.h.  The snapshot is for now the
  * task's own address space, so the task holds still until the stream is out.
  */
+#include <linux/cleanup.h>
 #include <linux/cred.h>
 #include <linux/file.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/pid_namespace.h>
 #include <linux/ptrace.h>
 #include <linux/sched/task.h>
@@ -16,6 +19,8 @@
 #include "ksym.h"
 
 static atomic_t last_ckptid = ATOMIC_INIT(0);
+static LIST_HEAD(running); /* checkpoints that are going on */
+static DEFINE_MUTEX(running_lock); /* protects it */
 
 /*
  * The caller reads all of the task's state, so it must be allowed to attach to
@@ -53,6 +58,33 @@ static int find_task(struct ckpt_ctx *ctx, pid_t pid)
 	if (!ctx->stack_held)
 		return ckpt_fail(ctx, -ESRCH, "task", "it has exited");
 	return 0;
+}
+
+/*
+ * One checkpoint of a process at a time: the references that another one takes
+ * would count as sharers, and it thaws the process when it is over.
+ */
+static int enter_running(struct ckpt_ctx *ctx)
+{
+	const struct ckpt_ctx *other;
+	bool taken = false;
+
+	scoped_guard(mutex, &running_lock) {
+		list_for_each_entry(other, &running, running)
+			taken |= other->task == ctx->task;
+		if (!taken)
+			list_add(&ctx->running, &running);
+	}
+	if (!taken)
+		return 0;
+	return ckpt_fail(ctx, -EBUSY, "task",
+			 "another checkpoint of it is going on");
+}
+
+static void leave_running(struct ckpt_ctx *ctx)
+{
+	guard(mutex)(&running_lock);
+	list_del_init(&ctx->running);
 }
 
 static int check_root(struct ckpt_ctx *ctx)
@@ -139,7 +171,9 @@ static int run(struct ckpt_ctx *ctx, pid_t pid)
 	if (err)
 		return err;
 	note_self(ctx);
-	err = check_root(ctx);
+	err = enter_running(ctx);
+	if (!err)
+		err = check_root(ctx);
 	if (!err && !ctx->self)
 		err = ckpt_tree_check_frozen(ctx);
 	if (!err)
@@ -178,6 +212,7 @@ static int open_image(struct ckpt_ctx *ctx, int fd)
 
 static void begin(struct ckpt_ctx *ctx, u64 flags)
 {
+	INIT_LIST_HEAD(&ctx->running);
 	ctx->flags = flags;
 	ctx->time_real = ktime_get_real_ns();
 	ctx->time_mono = ktime_get_ns();
@@ -215,6 +250,7 @@ long ckpt_checkpoint(struct file *dev_file, struct ckpt_ioc_checkpoint *arg)
 	arg->bytes = ctx->out.written;
 	arg->pages = ctx->out.pages;
 	arg->zero_pages = ctx->out.zero_pages;
+	leave_running(ctx);
 	ckpt_ctx_free(ctx);
 	return ret;
 }

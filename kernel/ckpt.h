@@ -173,6 +173,7 @@ __printf(2, 3) void ckpt_log(struct ckpt_ctx *ctx, const char *fmt, ...);
  * @err: first error
  * @errmsg: its text
  * @run: pages that are being written or read; pages.c
+ * @running: its place among the checkpoints that are going on
  * @time_real: ns, CLOCK_REALTIME at the checkpoint
  * @time_mono: ns, the host's CLOCK_MONOTONIC then
  * @time_boot: ns, the host's CLOCK_BOOTTIME then
@@ -202,6 +203,7 @@ struct ckpt_ctx {
 	struct ckpt_run *run; /* of pages.c */
 
 	/* checkpoint */
+	struct list_head running; /* in the list of checkpoint.c */
 	u64 time_real, time_mono, time_boot;
 	unsigned long nvcsw, nivcsw; /* of the frozen task, at collect */
 	struct pt_regs *frozen_regs; /* copy of them */
