@@ -20,8 +20,8 @@
 enum slot {
 	SLOT_COUNT, /* program: turns of its loop, each a full check of itself */
 	SLOT_WHO, /* program: which one it is, said in each turn */
-	SLOT_LONG, /* tester: sleep long */
-	SLOT_HOLD, /* tester: make no system call but sched_yield() */
+	SLOT_HOLD, /* tester: HOLD_* */
+	SLOT_HELD, /* program: it is between two turns */
 	SLOT_CMD, /* tester: what to do to oneself */
 	SLOT_READY, /* program: everything is open for it */
 	SLOT_ARM, /* tester: do it */
@@ -29,6 +29,9 @@ enum slot {
 	SLOT_RET, /* program: what the ioctl returned */
 	SLOT_ERRNO,
 };
+
+/* Stay between two turns, making system calls that no fault can disturb. */
+enum hold { HOLD_NOT, HOLD_AWAKE, HOLD_ASLEEP };
 
 enum command { CMD_NONE, CMD_CHECKPOINT, CMD_RESTART };
 

@@ -246,12 +246,12 @@ static int self_command(struct fault *f, enum command cmd)
 	int nth, err;
 
 	data[SLOT_READY] = data[SLOT_ARM] = data[SLOT_DONE] = 0;
-	data[SLOT_HOLD] = 0;
+	data[SLOT_HOLD] = HOLD_NOT;
 	data[SLOT_CMD] = cmd;
 	if (wait_slot(f, SLOT_READY, 1))
 		return ct_say("the program does not take its command");
 	data[SLOT_WHO] = WHO_NONE;
-	data[SLOT_HOLD] = 1;
+	data[SLOT_HOLD] = HOLD_AWAKE;
 	nth = nth_open(f->ct.pid);
 	nth_arm(nth, f->arm);
 	data[SLOT_ARM] = 1;

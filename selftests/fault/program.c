@@ -376,7 +376,7 @@ static int check(struct ct_shared *s, const struct program *p)
 static int nap(struct ct_shared *s)
 {
 	static const unsigned char in[32] = "32 bytes in a vector register..";
-	struct timespec ts = { 0, s->data[SLOT_LONG] ? 40 * CT_MS : CT_MS };
+	struct timespec ts = { 0, CT_MS };
 	unsigned char out[32];
 	long ret = SYS_nanosleep;
 
@@ -448,6 +448,21 @@ static int command(struct ct_shared *s)
 	return 0;
 }
 
+static int hold(struct ct_shared *s, const struct program *p)
+{
+	while (s->data[SLOT_HOLD] != HOLD_NOT) {
+		s->data[SLOT_WHO] = p->who;
+		s->data[SLOT_HELD] = 1;
+		if (p->who == WHO_TARGET) /* a self restart went well */
+			s->data[SLOT_DONE] = 1;
+		if (s->data[SLOT_HOLD] == HOLD_ASLEEP)
+			CT_DO(nap(s));
+		else
+			sched_yield();
+	}
+	return 0;
+}
+
 /**
  * fault_program() - the program
  * @s: shared with the tester
@@ -468,12 +483,7 @@ int fault_program(struct ct_shared *s, void *arg)
 		if (p.who == WHO_SELF && s->data[SLOT_CMD] != CMD_NONE)
 			CT_DO(command(s));
 		CT_DO(nap(s));
-		while (s->data[SLOT_HOLD]) {
-			s->data[SLOT_WHO] = p.who;
-			if (p.who == WHO_TARGET) /* a self restart went well */
-				s->data[SLOT_DONE] = 1;
-			sched_yield();
-		}
+		CT_DO(hold(s, &p));
 	}
 	return 0;
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include "fault.h"
 
@@ -98,7 +97,7 @@ int program_runs(struct fault *f, enum who who)
 	int err;
 
 	s->data[SLOT_WHO] = WHO_NONE;
-	s->data[SLOT_HOLD] = 0;
+	s->data[SLOT_HOLD] = HOLD_NOT;
 	err = wait_slot(f, SLOT_COUNT, s->data[SLOT_COUNT] + 2);
 	if (err > 0 || s->failed) {
 		program_says(f);
@@ -165,12 +164,19 @@ static int await_frozen(bool want)
  * program_freeze() - freeze the program in a group of its own
  * @f: tester
  *
+ * Between two turns, mostly asleep: all that it has is there, and behind a
+ * restart it makes no call that matters until program_runs().
+ *
  * Return: 0 or -1.
  */
 int program_freeze(struct fault *f)
 {
 	char pid[16];
 
+	f->ct.s->data[SLOT_HELD] = 0;
+	f->ct.s->data[SLOT_HOLD] = HOLD_ASLEEP;
+	if (wait_slot(f, SLOT_HELD, 1))
+		return ct_say("the program is gone");
 	snprintf(pid, sizeof(pid), "%d", f->ct.pid);
 	if (ct_write_file(GROUP "/cgroup.procs", pid) ||
 	    ct_write_file(GROUP "/cgroup.freeze", "1"))
@@ -488,7 +494,7 @@ int restart_now(struct fault *f, int img, int logfd, __u64 head, pid_t *child)
 		return ct_say("cannot read the head");
 	dev = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
 	f->ct.s->data[SLOT_ARM] = 0;
-	f->ct.s->data[SLOT_HOLD] = 1;
+	f->ct.s->data[SLOT_HOLD] = HOLD_AWAKE;
 	*child = fork();
 	if (!*child)
 		join(f, dev);
@@ -512,36 +518,12 @@ int restart_now(struct fault *f, int img, int logfd, __u64 head, pid_t *child)
 
 /* ---- all of it --------------------------------------------------------------- */
 
-/* Asleep, so that it makes no call behind a restart before it may. */
-static int freeze_asleep(struct fault *f)
-{
-	char path[64], *text;
-	int tries;
-	long nr;
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", f->ct.pid);
-	f->ct.s->data[SLOT_LONG] = 1;
-	for (tries = 0; tries < 50; tries++) {
-		if (ct_in_syscall(&f->ct, SYS_nanosleep) || program_freeze(f))
-			return -1;
-		text = ct_read_file(path);
-		nr = text ? strtol(text, NULL, 10) : -1;
-		free(text);
-		f->ct.s->data[SLOT_LONG] = nr != SYS_nanosleep;
-		if (nr == SYS_nanosleep)
-			return 0;
-		if (program_thaw(f))
-			return -1;
-	}
-	return ct_say("the program is never asleep");
-}
-
 static int make_good(struct fault *f)
 {
 	__u64 bytes;
 	int fd, ret;
 
-	if (program_start(f, WHO_TARGET) || freeze_asleep(f))
+	if (program_start(f, WHO_TARGET) || program_freeze(f))
 		return -1;
 	fd = open(f->good, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	ret = checkpoint_now(f, fd, f->logfd, &bytes);
