@@ -164,10 +164,26 @@ static int freeze_find(struct ckpt_freeze *fz)
 	return ckpt_cgroup_of(fz->pid, fz->home, sizeof(fz->home));
 }
 
+/* The group that it is in may be that of a tool at work, which will go. */
+static int freeze_taken(struct ckpt_freeze *fz)
+{
+	int lock = ckpt_cgroup_stale(fz->home);
+
+	if (lock >= 0)
+		close(lock);
+	if (lock != -EWOULDBLOCK)
+		return 0;
+	return ckpt_set_error(-EBUSY,
+			      "pid %d: another checkpoint of it is going on",
+			      fz->pid);
+}
+
 static int freeze_choose(struct ckpt_freeze *fz, unsigned int flags)
 {
-	int err;
+	int err = freeze_taken(fz);
 
+	if (err)
+		return err;
 	if (fz->freezer->freezing(fz->home)) {
 		fz->way = FREEZE_AS_IS;
 		snprintf(fz->dir, sizeof(fz->dir), "%s", fz->home);
