@@ -6,11 +6,14 @@
 MAKEFLAGS += --no-builtin-rules
 unexport CDPATH
 
+# Here is the debug kernel, see selftests/vm/debug-kernel.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ckpt
+
 ifneq ($(KDIR),)
 KVER := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 else
 KVER ?= $(shell uname -r)
-override KDIR := $(or $(wildcard /lib/modules/$(KVER)/build),/usr/src/linux-headers-$(KVER))
+override KDIR := $(or $(wildcard /lib/modules/$(KVER)/build),$(wildcard $(CACHE)/kernel-$(KVER)/build),/usr/src/linux-headers-$(KVER))
 endif
 
 BUILD := $(CURDIR)/build

@@ -7,6 +7,7 @@
  * kallsyms_lookup_name() itself is found through a kprobe, which registers by
  * name.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/btf.h>
 #include <linux/errno.h>
 #include <linux/kprobes.h>

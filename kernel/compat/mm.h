@@ -122,8 +122,10 @@ static inline void ckpt_mm_switch(struct mm_struct *old, struct mm_struct *mm,
 #endif
 	K(switch_mm_irqs_off)(old, mm, t);
 	local_irq_enable();
+#ifdef CONFIG_LRU_GEN
 	if (fresh)
 		K(lru_gen_add_mm)(mm);
+#endif
 	task_unlock(t);
 	lru_gen_use_mm(mm);
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)

@@ -25,7 +25,7 @@ kernel_meta() {
 	case $1 in
 	6.1) echo linux-image-amd64 ;;
 	6.12) echo linux-image-6.12-amd64 ;;
-	*) die "no kernel '$1': 6.1 and 6.12 are known" ;;
+	*) die "no kernel '$1': 6.1, 6.12 and debug are known" ;;
 	esac
 }
 
@@ -48,6 +48,13 @@ kernel_known() {
 		fi
 	fi
 	cat "$answer" 2>/dev/null
+}
+
+# The version of the package that the debug kernel is built from.
+debug_source() {
+	# shellcheck disable=SC2016 # dpkg-query's own ${} syntax
+	dpkg-query -W -f '${Version}\n' linux-source-6.12 2>/dev/null ||
+		die 'no linux-source-6.12: see packaging/deps'
 }
 
 recipe_of() {
