@@ -464,9 +464,30 @@ void ct_end(struct ct *ct)
 		ct_say("%s failed", command);
 }
 
+/* With CT_VERIFY in the environment: does everything come back? */
+static int try_verify(struct ct *ct)
+{
+	char name[PATH_MAX],
+		*argv[] = { "restart", "--verify", "-i", ct->img, NULL };
+	char *out;
+	int ret;
+
+	if (!getenv("CT_VERIFY"))
+		return 0;
+	snprintf(name, sizeof(name), "%s/differences", ct->dir);
+	unlink(name);
+	ret = join_tool(ct, start_tool(ct, name, argv), "restart --verify");
+	if (!ret)
+		return 0;
+	out = ct_read_file(name);
+	ct_say("restart --verify: status %d: %s%s", ret, ct->err, out ?: "");
+	free(out);
+	return -1;
+}
+
 static int restart_and_end(struct ct *ct)
 {
-	if (ct_checkpoint(ct, CT_KILL) || ct_restart(ct))
+	if (ct_checkpoint(ct, CT_KILL) || try_verify(ct) || ct_restart(ct))
 		return -1;
 	ct_go(ct, INT_MAX);
 	return ct_join(ct);

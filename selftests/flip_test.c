@@ -32,15 +32,17 @@ static const char *const part_name[PARTS] = { "front",	   "checksum",
 					      "structure", "variable data",
 					      "end",	   "pages" };
 
+struct place {
+	off_t at;
+	size_t len;
+};
+
 /* Places of one kind: a part of all records of one type. */
 struct places {
 	const char *record;
 	enum part part;
 	int nr, room;
-	struct place {
-		off_t at;
-		size_t len;
-	} * place;
+	struct place *place;
 };
 
 static struct places places[CKPT_HDR_MAX][PARTS];
@@ -134,7 +136,7 @@ static void add_record(const struct ckpt_hdr *rec, off_t at)
 /* Return: 0, or -1 if the image is not whole or lacks a type of record. */
 static int find_places(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), ret, missing = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ret, type, missing = 0;
 	struct ckpt_image *img = ckpt_image_open(fd);
 	const struct ckpt_hdr *rec;
 
@@ -144,14 +146,14 @@ static int find_places(const char *path)
 		ct_say("%s", ckpt_error());
 	ckpt_image_close(img);
 	close(fd);
-#define CKPT_X(name, num, st, tail)                                   \
-	if (!places[num][FRONT].nr && num != CKPT_HDR_ERR) {          \
-		ct_say("no " #name                                    \
-		       " in the image: teach beating() to have one"); \
-		missing++;                                            \
+	for (type = 0; type < CKPT_HDR_MAX; type++) {
+		if (!fixed_size[type] || type == CKPT_HDR_ERR ||
+		    places[type][FRONT].nr)
+			continue;
+		ct_say("no %s in the image: teach beating() to have one",
+		       ckpt_rec_name(type));
+		missing++;
 	}
-	CKPT_RECORDS(CKPT_X)
-#undef CKPT_X
 	return ret || missing ? -1 : 0;
 }
 

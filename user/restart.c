@@ -27,6 +27,7 @@ enum {
 	OPT_PROGRESS,
 	OPT_NO_PROGRESS,
 	OPT_NO_CGROUP,
+	OPT_VERIFY,
 	OPT_VERSION
 };
 
@@ -46,6 +47,7 @@ static const struct option options[] = {
 	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "no-cgroup", no_argument, NULL, OPT_NO_CGROUP },
+	{ "verify", no_argument, NULL, OPT_VERIFY },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -76,6 +78,9 @@ static const char usage_text[] =
 	"                     default), truncate, or fail\n"
 	"      --progress     show bytes, rate and time left, after a second; on a\n"
 	"                     terminal the default (--no-progress)\n"
+	"      --verify       do not let it run: checkpoint it again, and print what\n"
+	"                     differs between the two images; the status is 0 only\n"
+	"                     if nothing does\n"
 	"  -v, --verbose      say what was done\n"
 	"  -h, --help         this text\n"
 	"      --version      version\n";
@@ -85,6 +90,7 @@ struct command {
 	struct ckpt_inherit inherit[CKPT_INHERIT_MAX];
 	const char *input;
 	bool copy_status;
+	bool verify;
 	enum progress_option progress;
 };
 
@@ -171,6 +177,9 @@ static int parse_option(int c, int *status)
 		return 0;
 	case OPT_NO_CGROUP:
 		cmd.opts.flags |= CKPT_RESTART_NO_CGROUP;
+		return 0;
+	case OPT_VERIFY:
+		cmd.verify = true;
 		return 0;
 	case OPT_SELF:
 		cmd.opts.flags |= CKPT_RESTART_IN_PLACE;
@@ -265,6 +274,44 @@ static int exit_status(int status)
 	return 128 + WTERMSIG(status);
 }
 
+/* Options that exclude each other. */
+static int check_options(void)
+{
+	unsigned int flags = cmd.opts.flags;
+
+	if (flags & CKPT_RESTART_IN_PLACE && flags & CKPT_RESTART_LEAVE_FROZEN)
+		return usage_error("--self and --frozen exclude each other");
+	if (cmd.copy_status &&
+	    flags & (CKPT_RESTART_IN_PLACE | CKPT_RESTART_NO_WAIT))
+		return usage_error("--copy-status is for a restart that waits");
+	if (cmd.verify &&
+	    (cmd.copy_status ||
+	     flags & (CKPT_RESTART_IN_PLACE | CKPT_RESTART_NO_WAIT |
+		      CKPT_RESTART_LEAVE_FROZEN)))
+		return usage_error(
+			"--verify excludes --self, --frozen, --no-wait and --copy-status");
+	return 0;
+}
+
+static int run_verify(void)
+{
+	long n = ckpt_verify(&cmd.opts, stdout);
+
+	if (n < 0)
+		fprintf(stderr, "restart: %s\n", ckpt_error());
+	else if (n)
+		fprintf(stderr, "restart: --verify: %ld difference%s\n", n,
+			n == 1 ? "" : "s");
+	else if (cmd.opts.verbose)
+		fputs("verified: the same in all its records\n", stderr);
+	if (fflush(stdout)) {
+		fprintf(stderr, "restart: standard output: %s\n",
+			strerror(errno));
+		return 1;
+	}
+	return n != 0;
+}
+
 int main(int argc, char **argv)
 {
 	int c, status = 0;
@@ -276,12 +323,9 @@ int main(int argc, char **argv)
 			return status;
 	if (argc != optind)
 		return usage_error("the image comes from -i FILE, or < FILE");
-	if (cmd.opts.flags & CKPT_RESTART_IN_PLACE &&
-	    cmd.opts.flags & CKPT_RESTART_LEAVE_FROZEN)
-		return usage_error("--self and --frozen exclude each other");
-	if (cmd.copy_status &&
-	    cmd.opts.flags & (CKPT_RESTART_IN_PLACE | CKPT_RESTART_NO_WAIT))
-		return usage_error("--copy-status is for a restart that waits");
+	c = check_options();
+	if (c)
+		return c;
 	c = open_input();
 	if (c)
 		return c;
@@ -289,6 +333,8 @@ int main(int argc, char **argv)
 	cmd.opts.progress = progress_stream(cmd.progress);
 	if (!(cmd.opts.flags & CKPT_RESTART_IN_PLACE))
 		ckpt_stop_catch();
+	if (cmd.verify)
+		return run_verify();
 	if (ckpt_restart(&cmd.opts, &status) < 0) {
 		fprintf(stderr, "restart: %s\n", ckpt_error());
 		return 1;

@@ -389,6 +389,7 @@ int ckpt_checkpoint(const struct ckpt_checkpoint_opts *opts);
 #define CKPT_RESTART_IN_PLACE (1U << 2) /* become the program */
 #define CKPT_RESTART_LEAVE_FROZEN (1U << 3)
 #define CKPT_RESTART_NO_CGROUP (1U << 4) /* leave it in the caller's cgroup */
+#define CKPT_RESTART_VERIFY (1U << 5) /* for ckpt_verify(), which sets it */
 
 /**
  * struct ckpt_restart_opts - what restart(1) is asked for
@@ -429,6 +430,19 @@ struct ckpt_restart_opts {
  * Return: the program's pid, or a negative errno; then no task is left.
  */
 int ckpt_restart(const struct ckpt_restart_opts *opts, int *status);
+
+/**
+ * ckpt_verify() - see whether a restart would bring everything back
+ * @opts: what to do; @opts->fd is a regular file
+ * @to: stream for the differences, one line each
+ *
+ * Restarts the program frozen, checkpoints it again, compares the two images
+ * record by record, and kills the program, which never runs.  What may differ
+ * is in CKPT_VARYING, in ckpt_image.h.
+ *
+ * Return: how many differences there are, 0 if none; or a negative errno.
+ */
+long ckpt_verify(const struct ckpt_restart_opts *opts, FILE *to);
 
 #ifdef __cplusplus
 }

@@ -195,7 +195,7 @@ static int group_freeze(struct restart_run *run)
 	if (err)
 		return ckpt_set_error(err, "--frozen: cannot freeze %s: %s",
 				      run->group, strerror(-err));
-	if (run->opts->notes)
+	if (run->opts->notes && !(run->opts->flags & CKPT_RESTART_VERIFY))
 		fprintf(run->opts->notes,
 			"pid %d is frozen; to thaw it: echo 0 > %s/cgroup.freeze\n",
 			run->child, run->group);
@@ -395,6 +395,10 @@ static int restart_in_namespace(struct restart_run *run)
 	if (pid == 1)
 		return ckpt_set_error(-EPERM,
 				      "cannot choose pid 1: use --no-pids");
+	if (run->opts->flags & CKPT_RESTART_VERIFY)
+		return ckpt_set_error(-EPERM,
+				      "pid %d cannot be chosen without CAP_CHECKPOINT_RESTORE: use --no-pids",
+				      pid);
 	err = ckpt_userns_enter();
 	if (err)
 		return ckpt_set_error(-EPERM,
