@@ -16,6 +16,9 @@ enum fz_kind {
 	FZ_LEN, /* bytes */
 	FZ_PID,
 	FZ_ID, /* user or group */
+	FZ_FD,
+	FZ_FLAGS,
+	FZ_POINTER,
 	FZ_TEXT,
 };
 
