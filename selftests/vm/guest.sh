@@ -4,8 +4,8 @@
 # Runs in the virtual machine, started by init.c once the payload disk has been
 # unpacked: puts in place what a Debian system does after `make install` (the
 # library cache, the module, the mode of /dev/ckpt, the sysctls) unless the root
-# file system is that of `run -r`, mounts the disk of `run -d`, and becomes
-# COMMAND.
+# file system is that of `run -r`, mounts debugfs and the disk of `run -d`, and
+# becomes COMMAND.
 
 setup_failed() {
 	echo "ckpt-vm: $*" >&2
@@ -42,6 +42,8 @@ mount_disk() {
 # shellcheck source=/dev/null
 . /ckpt-vm/env
 [ -n "$CKPT_AS_IS" ] || ldconfig
+mount -t debugfs debugfs /sys/kernel/debug || setup_failed 'no debugfs'
+mount -t tracefs tracefs /sys/kernel/tracing || setup_failed 'no tracefs'
 mount_disk
 if [ -n "$CKPT_AS_IS" ]; then
 	:
