@@ -15,8 +15,10 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+#ifndef IB_BYTES /* a reader of real images needs more */
 #define IB_BYTES (2U << 20)
 #define IB_RECORDS 128
+#endif
 
 struct ib {
 	__u8 *buf;
