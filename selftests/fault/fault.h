@@ -103,6 +103,8 @@ struct tally {
  * @step: each how many-th fault is injected
  * @phase: the first one, below @step
  * @leaks: look for leaks after each operation, not just in the end
+ * @only: do what has this in its name
+ * @began: time of the last result
  * @tally: of the operation at hand
  */
 struct fault {
@@ -118,6 +120,8 @@ struct fault {
 	bool arm_child, untouched;
 	unsigned int step, phase;
 	bool leaks;
+	const char *only;
+	int64_t began;
 	struct tally tally;
 };
 
@@ -133,7 +137,7 @@ int child_ends(pid_t pid);
 void log_drain(struct fault *f);
 void log_drain_file(struct fault *f, const char *path);
 int image_scan(const char *path, struct image *img);
-int image_same(struct fault *f, const struct image *ref, const char *path);
+int image_same(const struct image *ref, const char *good, const char *path);
 int world_same(struct fault *f);
 int checkpoint_now(struct fault *f, int img, int logfd, __u64 *bytes);
 int restart_now(struct fault *f, int img, int logfd, __u64 head, pid_t *child);

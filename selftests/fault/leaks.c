@@ -56,7 +56,7 @@ static const struct {
 	{ "sigqueue", 8 },
 	{ "fsnotify_mark", 8 },
 	{ "names_cache", 3 },
-	{ "kmalloc-*", 160 }, /* everybody's; kmemleak is exact */
+	{ "kmalloc-*", 512 }, /* everybody uses them; kmemleak is exact */
 };
 
 static long slack_of(const char *name)

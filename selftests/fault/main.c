@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: fault [nth|stream]
+ * usage: fault [nth|stream [NAME]]
  *
  * Prints TAP.  FAULT_STEP: each how many-th fault is injected (1: all); SEED
  * chooses the first.  FAULT_LEAKS=1: look for leaks after each operation, not
@@ -24,9 +24,10 @@ void result(struct fault *f, const char *name, int err)
 {
 	const struct tally *t = &f->tally;
 
-	ct_say("%s: %u faults: %u refused (%u before it could speak), %u harmless, %u killed",
+	ct_say("%s: %u faults: %u refused (%u before it could speak), %u harmless, %u killed; %d s",
 	       name, t->injected, t->refused, t->unnamed, t->harmless,
-	       t->killed);
+	       t->killed, (int)((ct_now() - f->began) / CT_SEC));
+	f->began = ct_now();
 	printf("%s %d %s\n", err ? "not ok" : "ok", ++nr_results, name);
 	fflush(stdout);
 	total += t->injected;
@@ -58,6 +59,8 @@ int main(int argc, char **argv)
 	f.step = number("FAULT_STEP", 1);
 	f.step += !f.step;
 	f.phase = 1 + number("SEED", 0) % f.step;
+	f.only = argc > 2 ? argv[2] : "";
+	f.began = ct_now();
 	f.leaks = number("FAULT_LEAKS", 0);
 	if (fault_begin(&f)) {
 		printf("not ok 1 prepare\n1..1\n");

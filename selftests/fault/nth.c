@@ -50,7 +50,7 @@ static int refused(struct fault *f, int err, bool begun)
 
 /* An image of @size bytes of a checkpoint that returned @ret. */
 static int judge_image(struct fault *f, int ret, const struct image *ref,
-		       const char *path)
+		       const char *good, const char *path)
 {
 	static struct image img;
 	struct stat status;
@@ -58,7 +58,7 @@ static int judge_image(struct fault *f, int ret, const struct image *ref,
 
 	if (ret > 0) {
 		f->tally.harmless += !f->untouched;
-		return image_same(f, ref, path);
+		return image_same(ref, good, path);
 	}
 	if (!ret)
 		return ct_say("the checkpoint returned 0");
@@ -174,7 +174,8 @@ static int try_checkpoint(struct fault *f)
 {
 	int ret;
 
-	if (checkpoint_once(f, &ret) || judge_image(f, ret, &f->ref, f->img))
+	if (checkpoint_once(f, &ret) ||
+	    judge_image(f, ret, &f->ref, f->good, f->img))
 		return -1;
 	return program_runs(f, WHO_TARGET);
 }
@@ -209,6 +210,9 @@ static int restart_once(struct fault *f, const char *path, __u64 head)
 	close(fd);
 	log_drain(f);
 	if (ret) {
+		/* it waits for another coordinator as long as we let it */
+		if (!begun && !*f->text)
+			kill(pid, SIGKILL);
 		status = child_ends(pid);
 		if (status == -1)
 			return -1;
@@ -280,17 +284,20 @@ static int self_errno(struct fault *f)
 static int try_self_checkpoint(struct fault *f)
 {
 	static struct image ref;
-	char path[128];
+	char path[128], good[128];
 
 	if (self_command(f, CMD_CHECKPOINT))
 		return ct_say("the program has died of its own checkpoint");
 	self_path(f, path, sizeof(path), "log");
 	log_drain_file(f, path);
 	self_path(f, path, sizeof(path), "saved");
-	if (!f->arm && image_scan(path, &ref))
+	self_path(f, good, sizeof(good), "first");
+	if (ref.nr) {
+		if (judge_image(f, self_errno(f), &ref, good, path))
+			return -1;
+	} else if (image_scan(path, &ref) || rename(path, good)) {
 		return ct_say("not an image: %s, %s", ckpt_error(), f->text);
-	if (judge_image(f, self_errno(f), &ref, path))
-		return -1;
+	}
 	return program_runs(f, WHO_SELF);
 }
 
@@ -417,6 +424,8 @@ void nth_series(struct fault *f)
 	for (op = operations; op < operations + NR_OPERATIONS; op++) {
 		snprintf(name, sizeof(name), "%s: no allocation, no user copy",
 			 op->name);
+		if (!strstr(name, f->only))
+			continue;
 		err = series(f, op);
 		if (err || f->nth >= 0)
 			result(f, name, err);

@@ -298,7 +298,7 @@ static int write_again(struct fault *f, __u64 at)
 		return ct_say("it returns %d: %s", w.ret, f->text);
 	f->tally.injected++;
 	f->tally.harmless++;
-	if (image_same(f, &f->ref, f->img))
+	if (image_same(&f->ref, f->good, f->img))
 		return -1;
 	return program_runs(f, WHO_TARGET);
 }
@@ -472,6 +472,8 @@ void stream_series(struct fault *f)
 
 	points_make(&f->ref);
 	for (way = ways; way < ways + NR_WAYS; way++) {
+		if (!strstr(way->name, f->only))
+			continue;
 		memset(&f->tally, 0, sizeof(f->tally));
 		err = series(f, way);
 		result(f, way->name, err);

@@ -277,15 +277,26 @@ static unsigned int next_record(const struct image *img, unsigned int i)
 	return i;
 }
 
+static void show_difference(const char *good, const char *path)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+		 "for i in %s %s; do ckptinfo -v $i >$i.text; done; diff %s.text %s.text | sed 's/^/# /' | head -n 40",
+		 good, path, good, path);
+	if (system(command))
+		ct_say("no ckptinfo");
+}
+
 /**
  * image_same() - an image is whole, and has all records of a good one
- * @f: tester
- * @ref: good one
+ * @ref: records of the good one
+ * @good: path of it
  * @path: image
  *
  * Return: 0 or -1.
  */
-int image_same(struct fault *f, const struct image *ref, const char *path)
+int image_same(const struct image *ref, const char *good, const char *path)
 {
 	static struct image img;
 	int err = image_scan(path, &img);
@@ -299,10 +310,12 @@ int image_same(struct fault *f, const struct image *ref, const char *path)
 		k = next_record(&img, k);
 		if (i == ref->nr || k == img.nr)
 			break;
-		if (ref->type[i] != img.type[k] || ref->len[i] != img.len[k])
-			return ct_say("record %u is %s of %u bytes, not %s of %u",
-				      k, ckpt_rec_name(img.type[k]), img.len[k],
-				      ckpt_rec_name(ref->type[i]), ref->len[i]);
+		if (ref->type[i] == img.type[k] && ref->len[i] == img.len[k])
+			continue;
+		show_difference(good, path);
+		return ct_say("record %u is %s of %u bytes, not %s of %u", k,
+			      ckpt_rec_name(img.type[k]), img.len[k],
+			      ckpt_rec_name(ref->type[i]), ref->len[i]);
 	}
 	if (i != ref->nr || k != img.nr)
 		return ct_say("%u records, not %u", img.nr, ref->nr);
