@@ -113,6 +113,34 @@ static void mount_modules(void)
 		 "lowerdir=/run/modules,upperdir=/run/modules-upper,workdir=/run/modules-work");
 }
 
+/* Of this kernel, built in or loaded. */
+static int has_filesystem(const char *name)
+{
+	FILE *f = fopen("/proc/filesystems", "re");
+	char line[64];
+	int found = 0;
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		char *type = strrchr(line, '\t');
+
+		line[strcspn(line, "\n")] = 0;
+		found = type && !strcmp(type + 1, name);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Without 9p the payload has copies of them. */
+static void mount_shared(void)
+{
+	if (!has_filesystem("9p"))
+		return;
+	mount_at("repo", "/repo", "9p", MS_RDONLY, P9_OPTIONS ",cache=loose");
+	mount_at("out", "/host-out", "9p", 0, P9_OPTIONS);
+	mount_modules();
+}
+
 static void mount_all(void)
 {
 	mount_at("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -127,9 +155,7 @@ static void mount_all(void)
 		 "mode=1777");
 	mount_at("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
 	mount_at("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
-	mount_at("repo", "/repo", "9p", MS_RDONLY, P9_OPTIONS ",cache=loose");
-	mount_at("out", "/host-out", "9p", 0, P9_OPTIONS);
-	mount_modules();
+	mount_shared();
 	symlink("/proc/self/fd", "/dev/fd");
 	symlink("/proc/self/fd/0", "/dev/stdin");
 	symlink("/proc/self/fd/1", "/dev/stdout");

@@ -24,8 +24,9 @@ die() {
 kernel_meta() {
 	case $1 in
 	6.1) echo linux-image-amd64 ;;
+	6.1-rt | 6.1-cloud) echo "linux-image-${1#6.1-}-amd64" ;;
 	6.12) echo linux-image-6.12-amd64 ;;
-	*) die "no kernel '$1': 6.1, 6.12 and debug are known" ;;
+	*) die "no kernel '$1': 6.1, 6.12, 6.1-rt, 6.1-cloud and debug are known" ;;
 	esac
 }
 
