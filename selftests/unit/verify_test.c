@@ -395,6 +395,29 @@ static void test_signals(void)
 			->value = 10 * SECOND));
 }
 
+/* A call begins again: with its number, at its instruction; nothing less. */
+static void wind_back(struct ib *a, struct ib *b, __u64 error, int bytes)
+{
+	struct ckpt_hdr_cpu *c = ib_find(a, CKPT_HDR_CPU, 0);
+
+	c->ax = error;
+	c->orig_ax = 128;
+	c->ip = IB_CODE;
+	c = ib_find(b, CKPT_HDR_CPU, 0);
+	c->ax = 128;
+	c->orig_ax = -1;
+	c->ip = IB_CODE - bytes;
+}
+
+static void test_calls(void)
+{
+	IMAGES(0, "", "a call that begins again", wind_back(&a, &b, -EINTR, 2));
+	IMAGES(3, "CPU", "a call that begins somewhere else",
+	       wind_back(&a, &b, -EINTR, 3));
+	IMAGES(3, "CPU", "a call that had not been interrupted",
+	       wind_back(&a, &b, -EIO, 2));
+}
+
 /* ---- pages ---- */
 
 static __u8 *page_of(struct ib *ib, int nth)
@@ -504,6 +527,7 @@ int main(void)
 	test_fields();
 	test_images();
 	test_signals();
+	test_calls();
 	test_pages();
 	test_missing();
 	return tap_end();

@@ -12,6 +12,7 @@
 #include "compare.h"
 
 #define NS_PER_SEC 1000000000LL
+#define SYSCALL_BYTES 2 /* of the instruction */
 
 #define S(st) #st
 #define N "number"
@@ -302,9 +303,22 @@ static bool deadline_fits(const struct ckpt_compare *c)
 					    *b = (const void *)c->rec[1];
 	__s64 left_a = a->expires - a->now, left_b = b->expires - b->now;
 
-	if (!a->expires || !b->expires)
+	/* none, or one of the calendar, which nobody moves */
+	if (!a->expires || !b->expires ||
+	    (a->kind == CKPT_RESTART_FUTEX && a->flags & CKPT_FUTEX_CLOCKRT))
 		return a->expires == b->expires;
 	return left_b <= left_a && left_b >= left_a - elapsed(c);
+}
+
+/* Freezing ends some calls with EINTR: a restart makes them anew. */
+static bool call_fits(const struct ckpt_compare *c)
+{
+	const struct ckpt_hdr_cpu *a = (const void *)c->rec[0],
+				  *b = (const void *)c->rec[1];
+
+	return (__s64)a->ax == -EINTR && (__s64)a->orig_ax >= 0 &&
+	       (__s64)b->orig_ax == -1 && b->ax == a->orig_ax &&
+	       b->ip == a->ip - SYSCALL_BYTES;
 }
 
 static bool levels_fit(const struct ckpt_compare *c)
@@ -336,7 +350,7 @@ static bool fits(struct ckpt_compare *c, const struct ckpt_field *f,
 	case CKPT_VARY_RISES:
 		return (__u64)b >= (__u64)a || c->no_timens;
 	case CKPT_VARY_START:
-		return a == b || c->no_timens;
+		return a == b || c->no_timens || c->fresh_pids;
 	case CKPT_VARY_LEFT:
 		return timer_fits(c, pa, pb);
 	case CKPT_VARY_DEADLINE:
@@ -345,6 +359,8 @@ static bool fits(struct ckpt_compare *c, const struct ckpt_field *f,
 		return same_pid(c, f, a, b);
 	case CKPT_VARY_LEVELS:
 		return levels_fit(c);
+	case CKPT_VARY_CALL:
+		return a == b || call_fits(c);
 	case CKPT_VARY_TIMENS:
 		return a == b || is_timens(c->rec[0]);
 	case CKPT_VARY_PIPE:

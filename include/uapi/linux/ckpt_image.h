@@ -137,7 +137,8 @@ enum ckpt_obj_type {
  *
  *	ANY	of the machine, of the call, or of the restarter
  *	RISES	a clock, or what has been used: never less than before
- *	START	the same, unless there was no time namespace for the program
+ *	START	the same; with other pids or without a time namespace the start
+ *		is that of the restart
  *	COUNT	how many records follow, which are compared themselves
  *	LEFT	ns that are left, with the interval in `interval` beside it:
  *		less by the time between the two, or it has expired meanwhile
@@ -148,6 +149,8 @@ enum ckpt_obj_type {
  *	PIPE	the file is a pipe: its name on the machine
  *	NODE	the file is neither regular nor a directory
  *	ANON	the area is anonymous: an offset without a meaning
+ *	CALL	the same, or the call that the freezer had interrupted has been
+ *		wound back to begin again
  *	PAGES	which pages: their contents are compared one by one
  */
 #define CKPT_VARYING(X)                              \
@@ -208,6 +211,9 @@ enum ckpt_obj_type {
 	X(ckpt_hdr_task, start_mono, START)          \
 	X(ckpt_hdr_task, start_boot, START)          \
 	X(ckpt_hdr_task, rusage, RISES)              \
+	X(ckpt_hdr_cpu, ax, CALL)                    \
+	X(ckpt_hdr_cpu, orig_ax, CALL)               \
+	X(ckpt_hdr_cpu, ip, CALL)                    \
 	X(ckpt_hdr_restart_block, expires, DEADLINE) \
 	X(ckpt_hdr_restart_block, now, ANY)          \
 	X(ckpt_hdr_trailer, nr_records, COUNT)       \
