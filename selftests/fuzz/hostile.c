@@ -2,13 +2,13 @@
 /*
  * Hostile images through real restarts by an unprivileged user.
  *
- * usage: hostile [-s SEED] [-n COUNT] [-d DIR] [-i INDEX [-w FILE]]
+ * usage: hostile [-s SEED] [-n COUNT] [-t SECONDS] [-d DIR] [-i INDEX [-w FILE]]
  *
  * Started as root.  A pid namespace of its own keeps what comes to life away
  * from the rest.  Root there makes an image of each program of programs.c (or
  * takes those in DIR) and watches; a worker, which is the tester, restarts
  * changed copies, one for each index, until COUNT of them (3000) have got past
- * the head.  What comes to life must have no more rights than its restarter,
+ * the head, or SECONDS are over.  What comes to life must have no more rights than its restarter,
  * and is killed.
  *
  * The worker makes no progress for HOSTILE_LIMIT seconds (60): that is a hang.
@@ -50,6 +50,7 @@ struct shared {
 
 struct options {
 	__u64 seed, count, only;
+	double seconds;
 	bool one;
 	const char *dir, *write_to;
 };
@@ -59,9 +60,9 @@ struct worker {
 	struct shared *sh;
 	struct fz_image *orig[HOSTILE_IMAGES_MAX], *img;
 	int nr_orig;
-	int image_fd, null_fd, last_fd;
-	char log[2048];
+	int image_fd, null_fd, log_fd, last_fd;
 	struct hostile_rights base;
+	double began;
 };
 
 static void __attribute__((noreturn)) die(const char *what)
@@ -86,10 +87,9 @@ static void prepare_child(const char *dir)
 	prctl(PR_SET_DUMPABLE, 1);
 }
 
-static void make_image(int n, const char *work, const char *path)
+static pid_t start_program(int n, const char *work)
 {
-	struct ckpt_checkpoint_opts opts = { .out = path, .kill = 1 };
-	int ready[2], ret;
+	int ready[2];
 	pid_t pid;
 	char c;
 
@@ -105,9 +105,16 @@ static void make_image(int n, const char *work, const char *path)
 	if (pid < 0 || read(ready[0], &c, 1) != 1)
 		die("a program did not start");
 	close(ready[0]);
-	usleep(200000); /* until it waits */
-	opts.pid = pid;
-	ret = ckpt_checkpoint(&opts);
+	return pid;
+}
+
+static void make_image(int n, pid_t pid, const char *path)
+{
+	struct ckpt_checkpoint_opts opts = { .pid = pid,
+					     .out = path,
+					     .kill = 1 };
+	int ret = ckpt_checkpoint(&opts);
+
 	if (ret < 0)
 		fprintf(stderr, "hostile: %s: %s\n", hostile_program(n),
 			ckpt_error());
@@ -117,8 +124,10 @@ static void make_image(int n, const char *work, const char *path)
 		exit(1);
 }
 
+/* All are started first: our memory, which they begin with, is small yet. */
 static void make_images(const char *dir)
 {
+	pid_t pid[HOSTILE_IMAGES_MAX] = { 0 };
 	char work[256], path[300];
 	int n;
 
@@ -131,7 +140,14 @@ static void make_images(const char *dir)
 		snprintf(path, sizeof(path), "%s/%s.img", dir,
 			 hostile_program(n));
 		if (access(path, R_OK))
-			make_image(n, work, path);
+			pid[n] = start_program(n, work);
+	}
+	usleep(300000); /* until they wait */
+	for (n = 0; hostile_program(n); n++) {
+		snprintf(path, sizeof(path), "%s/%s.img", dir,
+			 hostile_program(n));
+		if (pid[n])
+			make_image(n, pid[n], path);
 	}
 }
 
@@ -272,6 +288,44 @@ static int open_dev(void)
 	return dev;
 }
 
+/* What the child that is to be restarted is told. */
+struct child {
+	struct ckpt_ioc_restart arg;
+	int dev, report;
+};
+
+static int child_main(void *arg)
+{
+	struct child *c = arg;
+	int err;
+
+	setpgid(0, 0);
+	ioctl(c->dev, CKPT_IOC_RESTART, &c->arg);
+	err = errno;
+	if (c->report >= 0 && write(c->report, &err, sizeof(err)) < 0)
+		_exit(1);
+	_exit(127);
+}
+
+/* Mostly without a copy of our memory, which the restart does away with. */
+static pid_t start_child(struct child *c, struct fz_rng *rng)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+	pid_t pid;
+
+	if (fz_one_in(rng, 8)) {
+		pid = fork();
+		if (!pid)
+			child_main(c);
+	} else {
+		pid = clone(child_main, stack + sizeof(stack),
+			    CLONE_VM | SIGCHLD, c);
+	}
+	if (pid < 0)
+		die("no child");
+	return pid;
+}
+
 /* The tool's way: a child joins, we coordinate.  Returns 0 or an errno. */
 static int restart_child(struct worker *w, struct fz_rng *rng, pid_t *pid)
 {
@@ -279,22 +333,18 @@ static int restart_child(struct worker *w, struct fz_rng *rng, pid_t *pid)
 		{ .image_fd = fz_below(rng, 8), .fd = w->null_fd },
 		{ .image_fd = fz_below(rng, 8), .fd = w->null_fd },
 	};
+	struct child c = {
+		.arg = { .size = sizeof(c.arg), .fd = -1, .logfd = -1 },
+		.dev = open_dev(),
+		.report = -1,
+	};
 	struct ckpt_ioc_restart arg = { .size = sizeof(arg) };
-	int dev = open_dev(), err;
+	int err;
 
-	*pid = fork();
-	if (!*pid) {
-		setpgid(0, 0);
-		arg.fd = -1;
-		arg.logfd = -1;
-		ioctl(dev, CKPT_IOC_RESTART, &arg);
-		_exit(127);
-	}
-	if (*pid < 0)
-		die("fork");
+	*pid = start_child(&c, rng);
 	arg.pid = *pid;
 	arg.fd = w->image_fd;
-	arg.logfd = w->opts->one ? 2 : fz_one_in(rng, 2) ? w->null_fd : -1;
+	arg.logfd = w->opts->one ? 2 : fz_one_in(rng, 2) ? w->log_fd : -1;
 	arg.flags = some_flags(rng);
 	if (fz_one_in(rng, 2))
 		arg.flags |= RESTART_FROZEN; /* does not run a single step */
@@ -302,32 +352,29 @@ static int restart_child(struct worker *w, struct fz_rng *rng, pid_t *pid)
 		arg.inherit = (__u64)(unsigned long)inherit;
 		arg.nr_inherit = 1 + fz_below(rng, 2);
 	}
-	err = ioctl(dev, CKPT_IOC_RESTART, &arg) ? errno : 0;
-	close(dev);
+	err = ioctl(c.dev, CKPT_IOC_RESTART, &arg) ? errno : 0;
+	close(c.dev);
 	return err;
 }
 
 /* In place.  The pipe is closed with the old program's files. */
 static int restart_self(struct worker *w, struct fz_rng *rng, pid_t *pid)
 {
-	struct ckpt_ioc_restart arg = { .size = sizeof(arg) };
+	struct child c = {
+		.arg = { .size = sizeof(c.arg),
+			 .fd = w->image_fd,
+			 .logfd = w->opts->one ? 2 : w->log_fd },
+		.dev = open_dev(),
+	};
 	int ends[2], err = 0;
 
 	if (pipe2(ends, O_CLOEXEC))
 		die("pipe");
-	arg.fd = w->image_fd;
-	arg.logfd = w->opts->one ? 2 : w->null_fd;
-	arg.flags = some_flags(rng) | RESTART_TASKSELF;
-	*pid = fork();
-	if (!*pid) {
-		setpgid(0, 0);
-		ioctl(open_dev(), CKPT_IOC_RESTART, &arg);
-		err = errno;
-		_exit(write(ends[1], &err, sizeof(err)) < 0);
-	}
-	if (*pid < 0)
-		die("fork");
+	c.report = ends[1];
+	c.arg.flags = some_flags(rng) | RESTART_TASKSELF;
+	*pid = start_child(&c, rng);
 	close(ends[1]);
+	close(c.dev);
 	if (read(ends[0], &err, sizeof(err)) != sizeof(err))
 		err = 0; /* it is another program, or dead */
 	close(ends[0]);
@@ -382,6 +429,21 @@ static void attempt(struct worker *w)
 	sh->result[err < ERRNOS ? err : ERRNOS - 1]++;
 }
 
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* Enough has been done, or gone wrong. */
+static bool is_over(const struct worker *w)
+{
+	return w->sh->deep >= w->opts->count || w->sh->gained[0] ||
+	       (w->opts->seconds && now() - w->began > w->opts->seconds);
+}
+
 static void __attribute__((noreturn)) work(struct worker *w)
 {
 	char text[32];
@@ -392,6 +454,7 @@ static void __attribute__((noreturn)) work(struct worker *w)
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	w->image_fd = memfd_create("image", MFD_CLOEXEC);
 	w->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	w->log_fd = memfd_create("log", MFD_CLOEXEC);
 	if (w->image_fd < 0 || w->null_fd < 0 || hostile_drop() ||
 	    prctl(PR_SET_DUMPABLE, 1) || hostile_rights_get(getpid(), &w->base))
 		die("the worker cannot begin");
@@ -406,8 +469,7 @@ static void __attribute__((noreturn)) work(struct worker *w)
 		}
 		attempt(w);
 		w->sh->index++;
-	} while (w->sh->index < end && !w->opts->one &&
-		 w->sh->deep < w->opts->count && !w->sh->gained[0]);
+	} while (w->sh->index < end && !w->opts->one && !is_over(w));
 	_exit(0);
 }
 
@@ -516,25 +578,17 @@ static void summary(const struct shared *sh, __u64 workers, __u64 strays,
 	       sh->tried / seconds);
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
 /* Workers, one after the other.  Returns the exit status. */
 static int run_workers(struct worker *w, int limit)
 {
 	const struct options *opts = w->opts;
 	struct shared *sh = w->sh;
 	__u64 workers = 0, strays = 0;
-	double began = now();
 	int bad = 0;
 	pid_t pid;
 
-	while (!bad && sh->deep < opts->count && !sh->gained[0]) {
+	w->began = now();
+	while (!bad && !is_over(w)) {
 		__u64 before = sh->index;
 
 		fflush(NULL);
@@ -562,7 +616,7 @@ static int run_workers(struct worker *w, int limit)
 		if (sh->index % BATCH || sh->index == before)
 			sh->index++; /* one that took its worker along */
 	}
-	summary(sh, workers, strays, now() - began);
+	summary(sh, workers, strays, now() - w->began);
 	if (sh->gained[0])
 		printf("# privilege: -s %llu: %s\n",
 		       (unsigned long long)opts->seed, sh->gained);
@@ -615,11 +669,13 @@ int main(int argc, char **argv)
 	int option, status;
 	pid_t pid;
 
-	while ((option = getopt(argc, argv, "s:n:d:i:w:")) != -1) {
+	while ((option = getopt(argc, argv, "s:n:t:d:i:w:")) != -1) {
 		if (option == 's')
 			opts.seed = strtoull(optarg, NULL, 0);
 		else if (option == 'n')
 			opts.count = strtoull(optarg, NULL, 0);
+		else if (option == 't')
+			opts.seconds = atof(optarg);
 		else if (option == 'd')
 			opts.dir = optarg;
 		else if (option == 'i')

@@ -45,6 +45,7 @@ static const struct fz_field fields[] = {
 #undef FZ_FIELD
 };
 
+#define LEADERS_MAX 3 /* records with counts that fz_repair() looks back at */
 #define NR_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
 static const __u32 struct_size[CKPT_HDR_MAX] = {
@@ -144,6 +145,11 @@ static bool is_record(const struct fz_image *img, int n)
 	return len >= sizeof(struct ckpt_rec_front) && len % 8 == 0 &&
 	       h->type > 0 && h->type < CKPT_HDR_MAX && struct_size[h->type] &&
 	       len >= struct_size[h->type];
+}
+
+static __s32 type_of(const struct fz_image *img, int n)
+{
+	return ((const struct ckpt_hdr *)fz_at(img, n))->type;
 }
 
 static void move_offsets(struct fz_image *img, int from, long by)
@@ -326,18 +332,35 @@ static bool repair_at(struct fz_image *img, int n, int bad)
 	return false;
 }
 
+/* Whether the record says how many others follow. */
+static bool has_count(const struct fz_image *img, int n)
+{
+	const struct fz_field *f;
+
+	for (f = fields; f < fields + NR_FIELDS; f++)
+		if (f->type == type_of(img, n) && f->kind == FZ_COUNT)
+			return true;
+	return false;
+}
+
 void fz_repair(struct fz_image *img)
 {
 	const char *why;
-	int tries, bad, n;
+	int tries, bad, n, leaders;
 
 	for (tries = 0; tries < 8; tries++) {
 		bad = first_refused(img, &why);
 		if (!why)
 			return;
-		for (n = bad < img->nr ? bad : img->nr - 1; n >= 0; n--)
-			if (is_record(img, n) && repair_at(img, n, bad))
+		leaders = 0;
+		for (n = bad < img->nr ? bad : img->nr - 1; n >= 0; n--) {
+			if (!is_record(img, n) || !has_count(img, n))
+				continue;
+			if (repair_at(img, n, bad))
 				break;
+			if (++leaders == LEADERS_MAX)
+				return;
+		}
 		if (n < 0)
 			return;
 	}
@@ -405,24 +428,69 @@ static void *field_at(const struct fz_image *img, int n,
 	return (__u8 *)fz_at(img, n) + f->off + i * f->stride;
 }
 
-/* A field of any record that is there, of @type and @kind (-1: of any). */
+/* A record of @type, all the same chance; -1: there is none. */
+static int pick_of_type(const struct fz_image *img, struct fz_rng *rng,
+			__s32 type)
+{
+	int nr = 0, n;
+
+	for (n = 0; n < img->nr; n++)
+		nr += is_record(img, n) && type_of(img, n) == type;
+	if (!nr)
+		return -1;
+	nr = fz_below(rng, nr);
+	for (n = 0; n < img->nr; n++)
+		if (is_record(img, n) && type_of(img, n) == type && !nr--)
+			return n;
+	return -1;
+}
+
+/* A field of record @n, of @kind (-1: of any); NULL: it has none. */
 static const struct fz_field *pick_field(const struct fz_image *img,
-					 struct fz_rng *rng, __s32 type,
-					 int kind, int *n)
+					 struct fz_rng *rng, int n, int kind)
+{
+	const struct fz_field *f, *found = NULL;
+	__u32 nr = 0;
+
+	for (f = fields; f < fields + NR_FIELDS; f++)
+		if (f->type == type_of(img, n) &&
+		    (kind < 0 || f->kind == (enum fz_kind)kind) &&
+		    field_count(img, n, f) && fz_one_in(rng, ++nr))
+			found = f;
+	return found;
+}
+
+/* Every type that is there has the same chance; the head a small one. */
+static int pick_record(const struct fz_image *img, struct fz_rng *rng)
+{
+	bool head = fz_one_in(rng, 24);
+	__s32 type, chosen = 0;
+	__u64 there = 0;
+	__u32 nr = 0;
+	int n;
+
+	for (n = 0; n < img->nr; n++)
+		if (is_record(img, n))
+			there |= 1ULL << type_of(img, n);
+	for (type = 1; type < CKPT_HDR_MAX; type++)
+		if (there >> type & 1 && head == (type <= CKPT_HDR_TREE_TASK) &&
+		    fz_one_in(rng, ++nr))
+			chosen = type;
+	n = pick_of_type(img, rng, chosen);
+	return n < 0 ? (int)fz_below(rng, img->nr) : n;
+}
+
+/* A field of @kind in any record; *@n says which. */
+static const struct fz_field *pick_kind(const struct fz_image *img,
+					struct fz_rng *rng, int kind, int *n)
 {
 	const struct fz_field *f;
-	const struct ckpt_hdr *h;
 	int tries;
 
-	for (tries = 0; tries < 2000; tries++) {
-		f = &fields[fz_below(rng, NR_FIELDS)];
-		if ((type >= 0 && f->type != type) ||
-		    (kind >= 0 && f->kind != (enum fz_kind)kind))
-			continue;
-		*n = fz_below(rng, img->nr);
-		h = fz_at(img, *n);
-		if (is_record(img, *n) && h->type == f->type &&
-		    field_count(img, *n, f))
+	for (tries = 0; tries < 16; tries++) {
+		*n = pick_record(img, rng);
+		f = is_record(img, *n) ? pick_field(img, rng, *n, kind) : NULL;
+		if (f)
 			return f;
 	}
 	return NULL;
@@ -434,7 +502,7 @@ static __u64 borrowed(const struct fz_image *img, struct fz_rng *rng, int kind)
 	const struct fz_field *f;
 	int n;
 
-	f = img->nr ? pick_field(img, rng, -1, kind, &n) : NULL;
+	f = img->nr ? pick_kind(img, rng, kind, &n) : NULL;
 	if (!f)
 		return fz_rand(rng);
 	return field_get(field_at(img, n, f,
@@ -474,39 +542,16 @@ static __u64 new_value(const struct fz_image *img, struct fz_rng *rng,
 
 /* ---- changes ---- */
 
-/* Every type that is there has the same chance; the head a small one. */
-static int pick_record(const struct fz_image *img, struct fz_rng *rng)
-{
-	bool head = fz_one_in(rng, 24);
-	const struct ckpt_hdr *h;
-	int tries, n = 0;
-	__s32 type;
-
-	for (tries = 0; tries < 4000; tries++) {
-		type = fz_below(rng, CKPT_HDR_MAX);
-		if (!struct_size[type] || head != (type <= CKPT_HDR_TREE_TASK))
-			continue;
-		n = fz_below(rng, img->nr);
-		h = fz_at(img, n);
-		if (is_record(img, n) && h->type == type)
-			return n;
-	}
-	return fz_below(rng, img->nr);
-}
-
 static void change_field(struct fz_image *img, struct fz_rng *rng)
 {
-	int n = pick_record(img, rng), other;
 	const struct fz_field *f;
 	void *at;
+	int n;
 
-	if (!is_record(img, n))
-		return;
-	f = pick_field(img, rng, ((struct ckpt_hdr *)fz_at(img, n))->type, -1,
-		       &other);
+	f = pick_kind(img, rng, -1, &n);
 	if (!f || (f->off < sizeof(struct ckpt_hdr) && !fz_one_in(rng, 8)))
 		return;
-	at = field_at(img, other, f, fz_below(rng, field_count(img, other, f)));
+	at = field_at(img, n, f, fz_below(rng, field_count(img, n, f)));
 	field_put(at, f->width,
 		  new_value(img, rng, field_get(at, f->width), f->kind));
 }
@@ -517,7 +562,7 @@ static void change_ref(struct fz_image *img, struct fz_rng *rng)
 	const struct fz_field *f;
 	int n;
 
-	f = pick_field(img, rng, -1, FZ_REF, &n);
+	f = pick_kind(img, rng, FZ_REF, &n);
 	if (f)
 		field_put(field_at(img, n, f,
 				   fz_below(rng, field_count(img, n, f))),
@@ -578,20 +623,15 @@ static void splice_records(struct fz_image *img, const struct fz_image *from,
 static void replace_record(struct fz_image *img, const struct fz_image *from,
 			   struct fz_rng *rng)
 {
-	int n = pick_record(img, rng), tries, other;
-	const struct ckpt_hdr *a, *b;
+	int n = pick_record(img, rng), other;
 
-	for (tries = 0; tries < 200; tries++) {
-		other = fz_below(rng, from->nr);
-		a = fz_at(img, n);
-		b = fz_at(from, other);
-		if (!is_record(img, n) || !is_record(from, other) ||
-		    a->type != b->type || from == img)
-			continue;
-		record_remove(img, n);
-		record_insert(img, n, b, from->rec[other].len);
+	if (from == img || !is_record(img, n))
 		return;
-	}
+	other = pick_of_type(from, rng, type_of(img, n));
+	if (other < 0)
+		return;
+	record_remove(img, n);
+	record_insert(img, n, fz_at(from, other), from->rec[other].len);
 }
 
 static const char *const texts[] = {
@@ -636,7 +676,7 @@ static void change_text(struct fz_image *img, struct fz_rng *rng)
 
 	if (!is_record(img, n))
 		return;
-	type = ((struct ckpt_hdr *)fz_at(img, n))->type;
+	type = type_of(img, n);
 	for (f = fields; f < fields + NR_FIELDS; f++)
 		if (f->type == type && f->kind == FZ_LEN && f->width == 4 &&
 		    f->off >= sizeof(struct ckpt_rec_front))
