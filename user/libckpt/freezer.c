@@ -56,6 +56,7 @@ struct ckpt_freeze {
 	bool leased;
 	pid_t pid;
 	int lock;
+	int spare[2]; /* descriptors that are there when it is thawed */
 	char dir[PATH_MAX]; /* group that is frozen */
 	char home[PATH_MAX]; /* group that the process came from */
 };
@@ -201,6 +202,32 @@ static int freeze_choose(struct ckpt_freeze *fz, unsigned int flags)
 	return freeze_now(fz);
 }
 
+/* What to thaw it with must not be missing in the end. */
+static int spare_take(struct ckpt_freeze *fz)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fz->spare); i++) {
+		fz->spare[i] = open("/", O_PATH | O_CLOEXEC);
+		if (fz->spare[i] < 0)
+			return ckpt_set_error(-errno,
+					      "no descriptors to freeze it: %s",
+					      strerror(errno));
+	}
+	return 0;
+}
+
+static void spare_give(struct ckpt_freeze *fz)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fz->spare); i++) {
+		if (fz->spare[i] >= 0)
+			close(fz->spare[i]);
+		fz->spare[i] = -1;
+	}
+}
+
 int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
 		struct ckpt_freeze **out)
 {
@@ -213,7 +240,10 @@ int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
 	fz->dev = dev;
 	fz->pid = pid;
 	fz->lock = -1;
-	err = freeze_find(fz);
+	memset(fz->spare, -1, sizeof(fz->spare));
+	err = spare_take(fz);
+	if (!err)
+		err = freeze_find(fz);
 	if (!err)
 		err = freeze_choose(fz, flags);
 	if (!err) {
@@ -227,6 +257,7 @@ int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
 
 static void freeze_free(struct ckpt_freeze *fz)
 {
+	spare_give(fz);
 	if (fz->leased)
 		ckpt_ioctl_lease(fz->dev, -1);
 	if (fz->lock >= 0)
@@ -282,6 +313,7 @@ int ckpt_thaw(struct ckpt_freeze *fz)
 
 	if (!fz)
 		return 0;
+	spare_give(fz);
 	/* thawed first: to move it can take the kernel many milliseconds */
 	if (fz->way != FREEZE_AS_IS)
 		err = ckpt_cgroup_write(fz->dir, fz->freezer->file,

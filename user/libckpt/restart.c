@@ -382,6 +382,8 @@ static int helper_start(struct restart_run *run)
 	close(fds[0]);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
+	if (ckpt_stop_requested())
+		return ckpt_set_error(-EINTR, "interrupted");
 	if (n != sizeof(report))
 		return ckpt_set_error(-EIO, "the restart's helper has died");
 	return ckpt_set_error(report.err, "%s", report.text);

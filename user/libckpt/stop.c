@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include "lib.h"
 
+#define AGAIN_US 100000
+
 static const int stops[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t stop_victim;
@@ -23,7 +25,7 @@ static void on_alarm(int sig)
 	if (stop_signal) {
 		if (stop_victim > 0)
 			kill(stop_victim, SIGKILL);
-		alarm(1);
+		ualarm(AGAIN_US, 0);
 	}
 	errno = saved;
 }
