@@ -10,7 +10,9 @@
 #include <linux/kernel.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/uio.h>
 #include "ckpt.h"
+#include "compat/mm.h"
 
 /* Names of files and tasks are anyone's choice: no terminal must obey them. */
 static void no_controls(char *text, int len)
@@ -22,10 +24,16 @@ static void no_controls(char *text, int len)
 			text[i] = '?';
 }
 
+/* As the image is written: kernel_write() takes fewer kinds of files. */
 static void log_write(struct ckpt_ctx *ctx, const char *text, size_t len)
 {
-	if (ctx->logfile)
-		kernel_write(ctx->logfile, text, len, &ctx->logfile->f_pos);
+	struct kvec vec = { .iov_base = (void *)text, .iov_len = len };
+	struct iov_iter iter;
+
+	if (!ctx->logfile)
+		return;
+	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, len);
+	ckpt_iter_write(ctx->logfile, &iter, &ctx->logfile->f_pos);
 }
 
 /**
