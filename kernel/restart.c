@@ -351,11 +351,12 @@ static void scratch_unmap(struct ckpt_ctx *ctx)
 	ctx->restart->scratch = NULL;
 }
 
+/* All but those that can't be: here sigprocmask() would block SIGKILL, too. */
 static void block_signals(void)
 {
 	sigset_t all;
 
-	sigfillset(&all);
+	siginitsetinv(&all, sigmask(SIGKILL) | sigmask(SIGSTOP));
 	sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
