@@ -111,21 +111,28 @@ static void file_drop(void *ptr)
 
 /* ---- save ------------------------------------------------------------------ */
 
+/* As ckpt_path_text(), but not to be had is an error: the image keeps it. */
 static char *external_text(struct ckpt_ctx *ctx, struct file *file)
 {
-	char text[256], *ret;
-	int err;
+	char *page = kmalloc(PATH_MAX, GFP_KERNEL), *text, *ret = NULL;
 
-	ckpt_path_text(ckpt_file_path(file), text, sizeof(text));
-	if (S_ISFIFO(file_inode(file)->i_mode))
-		ret = kasprintf(GFP_KERNEL_ACCOUNT, "%s, %s end", text,
-				file->f_mode & FMODE_WRITE ? "write" : "read");
-	else
-		ret = kasprintf(GFP_KERNEL_ACCOUNT, TERMINAL "%s", text);
+	if (page) {
+		text = d_path(ckpt_file_path(file), page, PATH_MAX);
+		if (IS_ERR(text))
+			text = "(unknown path)";
+		if (S_ISFIFO(file_inode(file)->i_mode))
+			ret = kasprintf(GFP_KERNEL_ACCOUNT, "%.255s, %s end",
+					text,
+					file->f_mode & FMODE_WRITE ? "write" :
+								     "read");
+		else
+			ret = kasprintf(GFP_KERNEL_ACCOUNT, TERMINAL "%.255s",
+					text);
+	}
+	kfree(page);
 	if (ret)
 		return ret;
-	err = ckpt_fail(ctx, -ENOMEM, "file", "out of memory");
-	return ERR_PTR(err);
+	return ERR_PTR(ckpt_fail(ctx, -ENOMEM, "file", "out of memory"));
 }
 
 static char *file_text(struct ckpt_ctx *ctx, struct file *file, int kind,
