@@ -102,6 +102,7 @@ struct tally {
  * @untouched: the last one has not happened
  * @step: each how many-th fault is injected
  * @phase: the first one, below @step
+ * @last: the last one
  * @leaks: look for leaks after each operation, not just in the end
  * @only: do what has this in its name
  * @began: time of the last result
@@ -118,7 +119,7 @@ struct fault {
 	int nth;
 	unsigned int arm;
 	bool arm_child, untouched;
-	unsigned int step, phase;
+	unsigned int step, phase, last;
 	bool leaks;
 	const char *only;
 	int64_t began;

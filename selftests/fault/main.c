@@ -3,10 +3,12 @@
  * usage: fault [nth|stream [NAME]]
  *
  * Prints TAP.  FAULT_STEP: each how many-th fault is injected (1: all); SEED
- * chooses the first.  FAULT_LEAKS=1: look for leaks after each operation, not
+ * chooses the first, or FAULT_FROM and FAULT_TO do (their numbers are in the
+ * messages of what has failed).  FAULT_LEAKS=1: look for leaks after each operation, not
  * only in the end.
  */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include "fault.h"
@@ -59,6 +61,8 @@ int main(int argc, char **argv)
 	f.step = number("FAULT_STEP", 1);
 	f.step += !f.step;
 	f.phase = 1 + number("SEED", 0) % f.step;
+	f.phase = number("FAULT_FROM", f.phase);
+	f.last = number("FAULT_TO", UINT_MAX);
 	f.only = argc > 2 ? argv[2] : "";
 	f.began = ct_now();
 	f.leaks = number("FAULT_LEAKS", 0);

@@ -309,7 +309,8 @@ static int self_killed(struct fault *f)
 	f->ct.alive = false;
 	f->tally.killed++;
 	if (status == -1 || !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-		return ct_say("it ended with status %#x", status);
+		return ct_say("it ended with status %#x; it says '%s'", status,
+			      f->text);
 	if (f->untouched || !*f->text)
 		return ct_say("it was killed, and nothing says why");
 	return 0;
@@ -373,7 +374,7 @@ static int armed_series(struct fault *f, const struct operation *op)
 {
 	unsigned int nth;
 
-	for (nth = f->phase;; nth += f->step) {
+	for (nth = f->phase; nth <= f->last; nth += f->step) {
 		f->arm = nth;
 		f->untouched = false;
 		if (op->attempt(f) || world_same(f))
@@ -382,6 +383,7 @@ static int armed_series(struct fault *f, const struct operation *op)
 			return 0;
 		f->tally.injected++;
 	}
+	return 0;
 }
 
 static int series(struct fault *f, const struct operation *op)
@@ -393,7 +395,9 @@ static int series(struct fault *f, const struct operation *op)
 		return -1;
 	memset(&f->tally, 0, sizeof(f->tally));
 	err = unarmed(f, op);
-	if (err || f->nth < 0)
+	if (!err && f->nth < 0)
+		return unarmed(f, op);
+	if (err)
 		return err;
 	if (f->leaks)
 		err = leaks_begin(f);

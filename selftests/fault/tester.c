@@ -282,7 +282,7 @@ static void show_difference(const char *good, const char *path)
 	char command[512];
 
 	snprintf(command, sizeof(command),
-		 "for i in %s %s; do ckptinfo -v $i >$i.text; done; diff %s.text %s.text | sed 's/^/# /' | head -n 40",
+		 "for i in %s %s; do { ckptinfo $i; ckptinfo -v $i | awk '{ print $2, $3 }'; } >$i.text; done; diff %s.text %s.text | sed 's/^/# /' | head -n 60",
 		 good, path, good, path);
 	if (system(command))
 		ct_say("no ckptinfo");
