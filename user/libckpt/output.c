@@ -5,12 +5,15 @@
  * in place.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+#include <linux/magic.h>
 #include "lib.h"
 
 static int output_given(struct ckpt_output *out, int fd)
@@ -107,25 +110,53 @@ static int output_temporary(struct ckpt_output *out)
 }
 
 /*
- * Where a link leads, so that it is its target that is replaced and not the
- * link: think of /dev/stdout.  NULL with errno.
+ * The name of what @fd is, where a link leads to it: so it is the link's target
+ * that is replaced, think of /dev/stdout.  Asked of the kernel and not read from
+ * the link, which somebody could exchange meanwhile for one that the kernel
+ * would not have followed (fs.protected_symlinks).
  */
-static char *output_path(const char *path)
+static char *output_target(int fd, const struct stat *want)
 {
+	char fd_path[64], name[PATH_MAX];
 	struct stat st;
+	ssize_t n;
 
-	if (lstat(path, &st) || !S_ISLNK(st.st_mode))
-		return strdup(path);
-	if (stat(path, &st))
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fd);
+	n = readlink(fd_path, name, sizeof(name) - 1);
+	if (n < 0)
 		return NULL;
-	return S_ISREG(st.st_mode) ? realpath(path, NULL) : strdup(path);
+	name[n] = 0;
+	if (lstat(name, &st))
+		return NULL;
+	if (st.st_dev == want->st_dev && st.st_ino == want->st_ino)
+		return strdup(name);
+	errno = ESTALE;
+	return NULL;
 }
 
-static int output_in_place(struct ckpt_output *out)
+/* Whoever has made a FIFO reads what is written there. */
+static bool fifo_of_another(int fd, const struct stat *st)
+{
+	struct statfs fs;
+
+	if (!S_ISFIFO(st->st_mode) || !st->st_uid || st->st_uid == geteuid())
+		return false;
+	return fstatfs(fd, &fs) || fs.f_type != PIPEFS_MAGIC;
+}
+
+/* By way of @fd, so that it is what has been looked at. */
+static int output_in_place(struct ckpt_output *out, int fd,
+			   const struct stat *st)
 {
 	const char *unfit;
+	char fd_path[64];
 
-	out->fd = open(out->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fifo_of_another(fd, st))
+		return ckpt_set_error(-EPERM,
+				      "%s: it is a FIFO of another user, who would read the image",
+				      out->path);
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fd);
+	out->fd = open(fd_path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (out->fd < 0)
 		return ckpt_set_error(-errno, "%s: cannot open: %s", out->path,
 				      errno == ENXIO ? "it is a socket" :
@@ -135,6 +166,36 @@ static int output_in_place(struct ckpt_output *out)
 		return 0;
 	return ckpt_set_error(-EINVAL, "%s: it is %s, an image goes to a file",
 			      out->path, unfit);
+}
+
+static bool is_link(const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st) && S_ISLNK(st.st_mode);
+}
+
+/* @fd: what is at the place, opened with O_PATH; or negative: nothing. */
+static int output_place(struct ckpt_output *out, const char *path, int fd)
+{
+	bool link = is_link(path);
+	struct stat st;
+
+	if (fd < 0 && link)
+		return ckpt_set_error(-errno, "%s: cannot follow the link: %s",
+				      path, strerror(errno));
+	if (fd >= 0 && fstat(fd, &st))
+		return ckpt_set_error(-errno, "%s: %s", path, strerror(errno));
+	if (link && S_ISREG(st.st_mode))
+		out->path = output_target(fd, &st);
+	else
+		out->path = strdup(path);
+	if (!out->path)
+		return ckpt_set_error(-errno, "%s: cannot follow the link: %s",
+				      path, strerror(errno));
+	if (fd < 0 || S_ISREG(st.st_mode))
+		return output_temporary(out);
+	return output_in_place(out, fd, &st);
 }
 
 /**
@@ -148,19 +209,17 @@ static int output_in_place(struct ckpt_output *out)
  */
 int ckpt_output_open(struct ckpt_output *out, const char *path, int fd)
 {
-	struct stat st;
+	int err;
 
 	*out = (struct ckpt_output){ .fd = -1 };
 	if (!path)
 		return output_given(out, fd);
-	out->path = output_path(path);
-	if (!out->path)
-		return ckpt_set_error(-errno, "%s: cannot follow the link: %s",
-				      path, strerror(errno));
 	out->own_fd = true;
-	if (stat(out->path, &st) || S_ISREG(st.st_mode))
-		return output_temporary(out);
-	return output_in_place(out);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	err = output_place(out, path, fd);
+	if (fd >= 0)
+		close(fd);
+	return err;
 }
 
 /* Pipes and the like cannot be synced, and need not. */
