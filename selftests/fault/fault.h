@@ -13,6 +13,7 @@
 #include "ckpt_test.h"
 
 #define PATIENCE_MS 60000 /* for anything that must come, on a slow machine */
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define REC_MAX 4096 /* records of an image that are looked at */
 #define LOG_MAX 8192
 
@@ -90,6 +91,7 @@ struct tally {
 /**
  * struct fault - the tester
  * @ct: the program under test
+ * @program: what it is
  * @img: path of the image that attempts write
  * @good: path of a good image of WHO_TARGET
  * @ref: its records
@@ -133,7 +135,7 @@ int program_start(struct fault *f, enum who who);
 int program_runs(struct fault *f, enum who who);
 int program_freeze(struct fault *f);
 int program_thaw(struct fault *f);
-int wait_slot(struct fault *f, enum slot slot, int64_t value);
+int wait_slot(struct fault *f, enum slot where, int64_t value);
 int child_ends(pid_t pid);
 void log_drain(struct fault *f);
 void log_drain_file(struct fault *f, const char *path);

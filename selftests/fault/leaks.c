@@ -63,7 +63,7 @@ static long slack_of(const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(watched); i++)
 		if (!fnmatch(watched[i].pattern, name, 0))
 			return watched[i].slack;
 	return -1;

@@ -249,7 +249,9 @@ static int self_command(struct fault *f, enum command cmd)
 	volatile int64_t *data = f->ct.s->data;
 	int nth, err;
 
-	data[SLOT_READY] = data[SLOT_ARM] = data[SLOT_DONE] = 0;
+	data[SLOT_READY] = 0;
+	data[SLOT_ARM] = 0;
+	data[SLOT_DONE] = 0;
 	data[SLOT_HOLD] = HOLD_NOT;
 	data[SLOT_CMD] = cmd;
 	if (wait_slot(f, SLOT_READY, 1))
@@ -348,11 +350,12 @@ static const struct operation {
 	const char *name;
 	enum who who; /* program that it needs at the beginning */
 	int (*attempt)(struct fault *f);
+	bool small; /* few and quick: always all of them */
 } operations[] = {
-	{ "open and release", WHO_NONE, try_open },
-	{ "progress", WHO_NONE, try_progress },
-	{ "lease", WHO_TARGET, try_lease },
-	{ "release of a lease", WHO_TARGET, try_release },
+	{ "open and release", WHO_NONE, try_open, true },
+	{ "progress", WHO_NONE, try_progress, true },
+	{ "lease", WHO_TARGET, try_lease, true },
+	{ "release of a lease", WHO_TARGET, try_release, true },
 	{ "checkpoint", WHO_TARGET, try_checkpoint },
 	{ "checkpoint that is refused", WHO_ODD, try_refused },
 	{ "self checkpoint", WHO_SELF, try_self_checkpoint },
@@ -360,8 +363,6 @@ static const struct operation {
 	{ "restart, task", WHO_NONE, try_joined },
 	{ "self restart", WHO_NONE, try_self_restart },
 };
-
-#define NR_OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
 static int unarmed(struct fault *f, const struct operation *op)
 {
@@ -372,9 +373,10 @@ static int unarmed(struct fault *f, const struct operation *op)
 
 static int armed_series(struct fault *f, const struct operation *op)
 {
-	unsigned int nth;
+	unsigned int step = op->small ? 1 : f->step;
+	unsigned int nth = op->small ? 1 : f->phase;
 
-	for (nth = f->phase; nth <= f->last; nth += f->step) {
+	for (; nth <= f->last; nth += step) {
 		f->arm = nth;
 		f->untouched = false;
 		if (op->attempt(f) || world_same(f))
@@ -425,7 +427,7 @@ void nth_series(struct fault *f)
 	char name[96];
 	int err;
 
-	for (op = operations; op < operations + NR_OPERATIONS; op++) {
+	for (op = operations; op < operations + ARRAY_SIZE(operations); op++) {
 		snprintf(name, sizeof(name), "%s: no allocation, no user copy",
 			 op->name);
 		if (!strstr(name, f->only))

@@ -247,7 +247,6 @@ static int write_to_stuck(struct fault *f, __u64 at)
 	    fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE) < 0 ||
 	    fcntl(fds[0], F_SETFL, 0))
 		return ct_say("pipe: %m");
-	fcntl(fds[0], F_SETFL, 0);
 	sigaction(SIGUSR1, &sa, NULL);
 	err = write_to(f, fds, at, SIGUSR1, &w);
 	signal(SIGUSR1, SIG_IGN);
@@ -406,7 +405,7 @@ static int read_by_self(struct fault *f, __u64 at)
 	unlink(path);
 	if (symlink(f->img, path))
 		return ct_say("%s: %m", path);
-	data[SLOT_READY] = data[SLOT_ARM] = data[SLOT_DONE] = 0;
+	data[SLOT_DONE] = 0;
 	data[SLOT_CMD] = CMD_RESTART;
 	data[SLOT_ARM] = 1;
 	if (wait_slot(f, SLOT_DONE, 1))
@@ -442,8 +441,6 @@ static const struct way {
 	{ "self restart: the image ends", WHO_SELF, read_by_self, 1 },
 };
 
-#define NR_WAYS (sizeof(ways) / sizeof(ways[0]))
-
 static int series(struct fault *f, const struct way *way)
 {
 	unsigned int i, step = f->step * way->coarse;
@@ -471,7 +468,7 @@ void stream_series(struct fault *f)
 	int err;
 
 	points_make(&f->ref);
-	for (way = ways; way < ways + NR_WAYS; way++) {
+	for (way = ways; way < ways + ARRAY_SIZE(ways); way++) {
 		if (!strstr(way->name, f->only))
 			continue;
 		memset(&f->tally, 0, sizeof(f->tally));

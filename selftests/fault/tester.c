@@ -40,22 +40,22 @@ static void program_says(struct fault *f)
 /**
  * wait_slot() - wait until the program has written a value, or died
  * @f: tester
- * @slot: where
+ * @where: slot
  * @value: at least that
  *
  * Return: 0, 1 when the program has ended, -1 when nothing happens.
  */
-int wait_slot(struct fault *f, enum slot slot, int64_t value)
+int wait_slot(struct fault *f, enum slot where, int64_t value)
 {
 	int64_t end = ct_now() + PATIENCE_MS * CT_MS;
 
-	while (f->ct.s->data[slot] < value) {
+	while (f->ct.s->data[where] < value) {
 		if (has_ended(f->ct.pid))
 			return 1;
 		if (ct_now() > end) {
 			program_says(f);
-			return ct_say("slot %d stays at %lld, not %lld", slot,
-				      (long long)f->ct.s->data[slot],
+			return ct_say("slot %d stays at %lld, not %lld", where,
+				      (long long)f->ct.s->data[where],
 				      (long long)value);
 		}
 		sched_yield();
@@ -138,7 +138,7 @@ int program_start(struct fault *f, enum who who)
 	return program_runs(f, who);
 }
 
-static bool frozen(void)
+static bool group_frozen(void)
 {
 	char *text = ct_read_file(GROUP "/cgroup.events");
 	bool yes = text && strstr(text, "frozen 1");
@@ -151,7 +151,7 @@ static int await_frozen(bool want)
 {
 	int64_t end = ct_now() + PATIENCE_MS * CT_MS;
 
-	while (frozen() != want) {
+	while (group_frozen() != want) {
 		if (ct_now() > end)
 			return ct_say("the group does not %s",
 				      want ? "freeze" : "thaw");
@@ -363,7 +363,7 @@ int world_same(struct fault *f)
 		return ct_say("child %d is left", si.si_pid);
 	if (open_fds() != world.fds)
 		return ct_say("%d descriptors, not %d", open_fds(), world.fds);
-	if (frozen())
+	if (group_frozen())
 		return ct_say("the group is left frozen");
 	/* the last reference may be put a moment after the call */
 	while (number(REFCNT) != world.refs) {
