@@ -19,6 +19,8 @@
 #include "dev.h"
 #include "session.h"
 
+#define THAW_TRIES 50 /* ten a second */
+
 int ckpt_unpriv_allowed = 1;
 
 static int session_open(struct inode *inode, struct file *file)
@@ -48,15 +50,24 @@ static bool is_freezer_v2(struct file *file)
 	       !strcmp(file_dentry(file)->d_name.name, "cgroup.freeze");
 }
 
+/*
+ * A tool may have been killed because memory was short: the tasks must not stay
+ * frozen because there is none to thaw them with.
+ */
 static void lease_thaw(struct file *lease)
 {
 	const struct cred *old = override_creds(lease->f_cred);
-	loff_t pos = 0;
+	const char *text = is_freezer_v1(lease) ? "THAWED" : "0";
+	int tries = THAW_TRIES;
+	ssize_t n;
 
-	if (is_freezer_v1(lease))
-		kernel_write(lease, "THAWED", 6, &pos);
-	else
-		kernel_write(lease, "0", 1, &pos);
+	do {
+		loff_t pos = 0;
+
+		n = kernel_write(lease, text, strlen(text), &pos);
+		if (n == -ENOMEM)
+			schedule_timeout_uninterruptible(HZ / 10);
+	} while (n == -ENOMEM && --tries);
 	revert_creds(old);
 }
 
