@@ -256,6 +256,24 @@ static void stop_the_tool(struct round *r)
 		wrong("a killed tool leaves its target frozen");
 }
 
+/* A signal ends a tool within a second, or three times what it takes. */
+static void signal_tool(struct round *r)
+{
+	static const int signals[] = { SIGKILL, SIGTERM, SIGINT, SIGHUP,
+				       SIGQUIT };
+	int64_t limit = 3 * r->usual > SEC ? 3 * r->usual : SEC;
+	int sig = signals[r->nr % ARRAY_SIZE(signals)];
+	int64_t sent = now();
+
+	kill(r->tool.pid, sig);
+	tool_wait(&r->tool);
+	if (now() - sent > limit)
+		wrong("signal %d ends a tool after %lld ms", sig,
+		      (long long)((now() - sent) / MS));
+	if (r->tool.status == 128 + sig)
+		r->tool.status = 128 + SIGKILL; /* it has not begun */
+}
+
 static void unload(struct round *r)
 {
 	const char *const load[] = { "modprobe", "ckpt", NULL };
@@ -331,6 +349,32 @@ static void restart_twice(struct round *r)
 		wrong("%u of two restarts have succeeded", good);
 }
 
+/* All of the program is there afterwards, or nothing. */
+static void signal_the_restart(struct round *r)
+{
+	const char *const argv[] = { "restart", "-i", "image", NULL };
+	int64_t limit;
+
+	if (!cut(r))
+		return;
+	unlink("end");
+	tool_start(&r->tool, "message", argv);
+	pause_us(below(r->usual / 1000 + 1));
+	signal_tool(r);
+	limit = now() + SEC;
+	while (!kill(r->target.pid, 0) && now() < limit)
+		pause_us(1000);
+	if (kill(r->target.pid, 0))
+		return;
+	r->restarts++;
+	if (!beats(15))
+		wrong("half a restart is left");
+	kill(r->target.pid, SIGKILL);
+	limit = now() + 10 * SEC;
+	while (!kill(r->target.pid, 0) && now() < limit)
+		pause_us(1000);
+}
+
 /* Checkpoint of a tool that is restarting a program, or waits for it. */
 static void checkpoint_the_restart(struct round *r)
 {
@@ -397,6 +441,12 @@ const struct scene scenes[] = {
 	  .mode = "plain",
 	  .disturb = stop_the_tool,
 	  .slow = true },
+	{ .name = "the tool is told to end",
+	  .mode = "plain",
+	  .disturb = signal_tool },
+	{ .name = "the restart tool is told to end",
+	  .mode = "plain",
+	  .alone = signal_the_restart },
 	{ .name = "the module is unloaded", .mode = "plain", .disturb = unload },
 };
 
