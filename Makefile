@@ -230,15 +230,23 @@ stage:
 
 # ---- tests ----------------------------------------------------------------------
 
-.PHONY: check check-full lint unit kselftest install-check kselftest-install format demo bench deps
+.PHONY: check check-full check-debug lint unit kselftest install-check fuzz coverage \
+	kselftest-install format demo bench deps
 deps:
-	packaging/deps check vm
+	packaging/deps check vm kernel
 
-check check-full lint unit kselftest:
+check check-full check-debug lint unit kselftest:
 	+@selftests/check $@
 
 install-check:
 	+@selftests/check install
+
+# Until it is stopped.
+fuzz:
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),0) exec selftests/fuzz/run
+
+coverage:
+	@exec selftests/coverage
 
 format:
 	git ls-files -co --exclude-standard -- "*.c" "*.h" | xargs clang-format --style=file -i
@@ -274,7 +282,10 @@ help:
 	@echo "make demo              see it work; JOB='any command' for your own"
 	@echo "make bench             beside cp and criu; WORKLOADS='memory-1024' KERNELS='6.1 6.12'"
 	@echo 'make check             the gate; SEED=N repeats a slice'
-	@echo 'make check-full        all tests on both kernels, one CPU and two'
+	@echo 'make check-full        all tests on all kernels, and the long runs: hours'
+	@echo 'make check-debug       all that runs on the debug kernel: KASAN, lockdep, faults'
+	@echo 'make fuzz              libFuzzer on the host until stopped; FUZZ_SECONDS=N'
+	@echo 'make coverage          lines and branches of the module that the tests run'
 	@echo 'make lint, make unit   parts of the gate'
 	@echo "make kselftest         in the machine; KERNELS='6.1 6.12' CPUS='1 2' TESTS='a_test'"
 	@echo 'make install-check     install and DKMS tried on a new machine, and the examples'

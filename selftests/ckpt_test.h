@@ -35,7 +35,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define CT_TIMEOUT_MS 20000
+#define CT_TIMEOUT_MS 60000
 #define CT_MS 1000000LL
 #define CT_SEC 1000000000LL
 

@@ -51,4 +51,16 @@ elif [ -z "$CKPT_NO_MODULE" ] || [ -e "/lib/modules/$(uname -r)/updates/ckpt.ko"
 	load_module
 fi
 cd /root || exit 97
+covered=/sys/kernel/debug/gcov
+if [ -n "$CKPT_GCOV" ] && [ -d $covered ]; then
+	sh -c "$(cat /ckpt-vm/command)"
+	status=$?
+	# tar takes the files for empty, as they say themselves
+	find $covered -name '*.gcda' -printf '%P\n' | while read -r file; do
+		mkdir -p "/tmp/covered/${file%/*}"
+		cat "$covered/$file" >"/tmp/covered/$file"
+	done
+	tar -C /tmp/covered -cf "$(mktemp /host-out/covered.XXXXXX)" .
+	exit $status
+fi
 exec sh -c "$(cat /ckpt-vm/command)"
