@@ -16,6 +16,8 @@
 #include <linux/magic.h>
 #include "lib.h"
 
+#define NAMES_TRIED 100
+
 static int output_given(struct ckpt_output *out, int fd)
 {
 	int mode = fcntl(fd, F_GETFL);
@@ -82,6 +84,41 @@ static int output_failed(struct ckpt_output *out, int err)
 			      strerror(-err));
 }
 
+/* The name beside @path until the image is complete; NULL: out of memory. */
+static char *temporary_name(const char *path, int nr)
+{
+	const char *slash = strrchr(path, '/');
+	int dir_len = slash ? slash + 1 - path : 0;
+	char *name;
+
+	if (asprintf(&name, "%.*s.%s.%d%s%.0d.ckpt-tmp", dir_len, path,
+		     path + dir_len, getpid(), nr ? "." : "", nr) < 0)
+		return NULL;
+	return name;
+}
+
+/*
+ * One with a name.  What has that already was left by a process with our
+ * number that the machine has not survived, or is of another machine's.
+ */
+static int output_named(struct ckpt_output *out)
+{
+	int nr = 0;
+
+	do {
+		free(out->tmp);
+		out->tmp = temporary_name(out->path, nr);
+		if (!out->tmp)
+			return output_failed(out, -ENOMEM);
+		out->fd = open(out->tmp,
+			       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	} while (out->fd < 0 && errno == EEXIST && ++nr < NAMES_TRIED);
+	if (out->fd < 0)
+		return output_failed(out, -errno);
+	out->named = true;
+	return 0;
+}
+
 /*
  * A file without a name is gone when this process is, whatever ends it; where
  * the file system has none, one with a name beside its place.
@@ -89,24 +126,15 @@ static int output_failed(struct ckpt_output *out, int err)
 static int output_temporary(struct ckpt_output *out)
 {
 	char *dir = dir_of(out->path);
-	const char *slash = strrchr(out->path, '/');
-	int dir_len = slash ? slash + 1 - out->path : 0;
 
-	if (!dir || asprintf(&out->tmp, "%.*s.%s.%d.ckpt-tmp", dir_len,
-			     out->path, out->path + dir_len, getpid()) < 0) {
+	out->tmp = temporary_name(out->path, 0);
+	if (!dir || !out->tmp) {
 		free(dir);
-		out->tmp = NULL;
 		return output_failed(out, -ENOMEM);
 	}
 	out->fd = open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
 	free(dir);
-	if (out->fd >= 0)
-		return 0;
-	out->fd = open(out->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (out->fd < 0)
-		return output_failed(out, -errno);
-	out->named = true;
-	return 0;
+	return out->fd >= 0 ? 0 : output_named(out);
 }
 
 /*
