@@ -362,7 +362,7 @@ TEST_F(ptrace, security_module_yama)
 TEST_F(ptrace, program_with_the_setuid_bit)
 {
 	char dir[] = "/var/tmp/ckpt-suid-XXXXXX", line[256];
-	char *argv[] = { line, (char *)"1000", NULL };
+	char *argv[3] = { line, (char *)"1000", NULL };
 
 	ASSERT_NE(NULL, mkdtemp(dir));
 	ASSERT_EQ(0, chmod(dir, 0755));
