@@ -27,6 +27,7 @@
 
 #define LOOKS 5 /* before a table counts as shared with the outside */
 #define LOOK_PAUSE_US 1000
+#define FIRST_ROOM 64U /* descriptors of a restart */
 
 /**
  * struct staged_fd - one descriptor of a restart
@@ -44,7 +45,8 @@ struct staged_fd {
 
 struct staged_files {
 	u32 nr;
-	struct staged_fd fds[];
+	u32 room; /* for so many in @fds */
+	struct staged_fd *fds;
 };
 
 /* ---- save ------------------------------------------------------------------ */
@@ -200,7 +202,8 @@ static void files_unstage(void *ptr)
 
 	for (i = 0; i < st->nr; i++)
 		fput(st->fds[i].file);
-	kvfree(st);
+	kvfree(st->fds);
+	kfree(st);
 }
 
 /* Descriptors below this number the caller could open himself. */
@@ -292,6 +295,25 @@ static int fd_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr_fd *rec,
 	return 0;
 }
 
+/* With what has come, not with what is announced. */
+static int fds_room(struct ckpt_ctx *ctx, struct staged_files *st, u32 nr)
+{
+	u32 room = min(nr, max(st->room * 2, FIRST_ROOM));
+	struct staged_fd *fds;
+
+	if (st->nr < st->room)
+		return 0;
+	fds = kvmalloc_array(room, sizeof(*fds), GFP_KERNEL_ACCOUNT);
+	if (!fds)
+		return ckpt_fail(ctx, -ENOMEM, "files", "out of memory");
+	if (st->nr)
+		memcpy(fds, st->fds, st->nr * sizeof(*fds));
+	kvfree(st->fds);
+	st->fds = fds;
+	st->room = room;
+	return 0;
+}
+
 static int files_restore_fds(struct ckpt_ctx *ctx, struct staged_files *st,
 			     u32 nr, unsigned int limit)
 {
@@ -310,6 +332,8 @@ static int files_restore_fds(struct ckpt_ctx *ctx, struct staged_files *st,
 					 last);
 		last = rec->fd;
 		err = fd_check_limit(ctx, rec->fd, limit);
+		if (!err)
+			err = fds_room(ctx, st, nr);
 		if (!err)
 			err = fd_restore(ctx, rec, &st->fds[st->nr]);
 		if (err)
@@ -334,7 +358,7 @@ static int files_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 	err = nr ? fd_check_limit(ctx, nr - 1, limit) : 0;
 	if (err)
 		return err;
-	st = kvzalloc(struct_size(st, fds, nr), GFP_KERNEL_ACCOUNT);
+	st = kzalloc(sizeof(*st), GFP_KERNEL_ACCOUNT);
 	if (!st)
 		return ckpt_fail(ctx, -ENOMEM, "files", "out of memory");
 	err = files_restore_fds(ctx, st, nr, limit);
