@@ -31,6 +31,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -42,6 +43,7 @@
 #define FDS_MAX 64
 #define SESSIONS 4
 #define THREADS 3
+#define ERRNOS 134
 #define PAGE 4096UL
 #define GROUP "/sys/fs/cgroup/ckpt-fuzz"
 
@@ -94,12 +96,14 @@ static const struct arg_row args[] = {
 /* How often a call has come back, and how. */
 struct tally {
 	volatile __u64 calls[NR_IOCTLS], good[NR_IOCTLS], other;
+	volatile __u64 failed[NR_IOCTLS][ERRNOS];
 };
 
 static struct tally *tally;
-static int fds[FDS_MAX], nr_fds, first_image, freezer_fd;
+static int fds[FDS_MAX], nr_fds, first_image;
 static int sessions[SESSIONS];
-static pid_t victim, sibling;
+static pid_t victim;
+static volatile pid_t sibling[SESSIONS]; /* each waits in its session */
 static char *page; /* one that may be written, before one that is not there */
 static char *readonly;
 static __u64 seed;
@@ -230,7 +234,7 @@ static __u64 some_pid(struct fz_rng *rng)
 	case 0 ... 2:
 		return victim;
 	case 3 ... 4:
-		return sibling;
+		return sibling[fz_below(rng, SESSIONS)];
 	case 5 ... 6:
 		return 0;
 	case 7:
@@ -338,15 +342,20 @@ static void *some_place(struct fz_rng *rng, const void *from, size_t len)
 }
 
 /* What would be right, but for what other calls have done meanwhile. */
-static __u64 right_value(struct fz_rng *rng, enum arg_kind kind, bool first)
+static __u64 right_value(struct fz_rng *rng, enum arg_kind kind, bool first,
+			 int session)
 {
 	switch (kind) {
 	case FZ_FD:
-		return first ? (__u64)fds[fz_below(rng, nr_fds)] : (__u64)-1;
+		if (!first)
+			return -1;
+		if (fz_one_in(rng, 2))
+			return fds[fz_below(rng, nr_fds)];
+		return fds[first_image + fz_below(rng, nr_fds - first_image)];
 	case FZ_PID:
 		return fz_one_in(rng, 2) ? victim :
-		       fz_one_in(rng, 2) ? sibling :
-					   0;
+		       fz_one_in(rng, 3) ? 0 :
+					   sibling[session];
 	case FZ_FLAGS: /* a subtree, in place; or fresh pids */
 		return fz_one_in(rng, 2) ? 1 : 0xe0;
 	default:
@@ -354,7 +363,8 @@ static __u64 right_value(struct fz_rng *rng, enum arg_kind kind, bool first)
 	}
 }
 
-static void make_arg(struct fz_rng *rng, const struct ioctl_row *row, __u8 *arg)
+static void make_arg(struct fz_rng *rng, const struct ioctl_row *row,
+		     int session, __u8 *arg)
 {
 	bool nearly = !fz_one_in(rng, 3), first = true;
 	const struct arg_row *a;
@@ -365,7 +375,7 @@ static void make_arg(struct fz_rng *rng, const struct ioctl_row *row, __u8 *arg)
 		if (a->cmd != row->cmd)
 			continue;
 		v = nearly && !fz_one_in(rng, 10) ?
-			    right_value(rng, a->kind, first) :
+			    right_value(rng, a->kind, first, session) :
 			    some_value(rng, a->kind);
 		first &= a->kind != FZ_FD;
 		memcpy(arg + a->off, &v, a->width);
@@ -375,29 +385,6 @@ static void make_arg(struct fz_rng *rng, const struct ioctl_row *row, __u8 *arg)
 	memcpy(arg, &size, sizeof(size)); /* they all begin with it */
 }
 
-static void one_call(struct fz_rng *rng)
-{
-	const struct ioctl_row *row = &ioctls[fz_below(rng, NR_IOCTLS)];
-	int dev = fz_one_in(rng, 32) ? (int)some_fd(rng) :
-				       sessions[fz_below(rng, SESSIONS)];
-	unsigned int cmd = row->cmd;
-	__u8 arg[512] = "";
-	int ret, i;
-
-	make_arg(rng, row, arg);
-	if (fz_one_in(rng, 24))
-		cmd ^= 1U << fz_below(rng, 32);
-	for (i = first_image; fz_one_in(rng, 2) && i < nr_fds; i++)
-		lseek(fds[i], 0, SEEK_SET);
-	ret = ioctl(dev, cmd, some_place(rng, arg, row->size + 16));
-	if (cmd != row->cmd) {
-		tally->other++;
-		return;
-	}
-	tally->calls[row - ioctls]++;
-	tally->good[row - ioctls] += ret >= 0;
-}
-
 /* ---- callers ---- */
 
 static void on_signal(int sig)
@@ -405,15 +392,74 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-static void renew_session(struct fz_rng *rng)
+/* A child that joins the session, so that a coordinator may find it. */
+static void start_sibling(int n)
 {
-	int n = fz_below(rng, SESSIONS), fd;
+	struct ckpt_ioc_restart arg = { .size = sizeof(arg) };
+	pid_t pid = fork();
 
-	fd = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+	if (pid) {
+		sibling[n] = pid;
+		return;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	arg.fd = -1;
+	arg.logfd = -1;
+	for (;;) {
+		if (ioctl(sessions[n], CKPT_IOC_RESTART, &arg))
+			usleep(1000);
+	}
+}
+
+/* One that has been restarted, or killed for it, makes room for another. */
+static void renew_sibling(int n, bool even_if_alive)
+{
+	pid_t pid = sibling[n];
+
+	if (pid <= 0)
+		return; /* none could be made */
+	if (even_if_alive)
+		kill(pid, SIGKILL);
+	if (waitpid(pid, NULL, even_if_alive ? 0 : WNOHANG) == pid)
+		start_sibling(n);
+}
+
+static void renew_session(int n)
+{
+	int fd = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+
 	if (fd >= 0) {
 		dup2(fd, sessions[n]);
 		close(fd);
+		renew_sibling(n, true);
 	}
+}
+
+static void one_call(struct fz_rng *rng)
+{
+	const struct ioctl_row *row = &ioctls[fz_below(rng, NR_IOCTLS)];
+	int n = fz_below(rng, SESSIONS), ret, err, i;
+	unsigned int cmd = row->cmd;
+	__u8 arg[512] = "";
+
+	make_arg(rng, row, n, arg);
+	if (fz_one_in(rng, 24))
+		cmd ^= 1U << fz_below(rng, 32);
+	for (i = fz_one_in(rng, 8) ? nr_fds : first_image; i < nr_fds; i++)
+		lseek(fds[i], 0, SEEK_SET);
+	ret = ioctl(fz_one_in(rng, 32) ? (int)some_fd(rng) : sessions[n], cmd,
+		    some_place(rng, arg, row->size + 16));
+	err = errno;
+	if (cmd != row->cmd) {
+		tally->other++;
+		return;
+	}
+	if (row->cmd == CKPT_IOC_RESTART) /* another program, or killed */
+		renew_sibling(n, !ret);
+	tally->calls[row - ioctls]++;
+	tally->good[row - ioctls] += ret >= 0;
+	if (ret < 0 && err < ERRNOS)
+		tally->failed[row - ioctls][err]++;
 }
 
 static void *call_on(void *arg)
@@ -423,8 +469,8 @@ static void *call_on(void *arg)
 
 	for (i = 0; i < 2000; i++) {
 		one_call(&rng);
-		if (fz_one_in(&rng, 20))
-			renew_session(&rng);
+		if (fz_one_in(&rng, 40))
+			renew_session(fz_below(&rng, SESSIONS));
 		if (fz_one_in(&rng, 30))
 			lseek(fds[fz_below(&rng, nr_fds)], 0, SEEK_SET);
 		if (fz_one_in(&rng, 60))
@@ -433,29 +479,10 @@ static void *call_on(void *arg)
 	return NULL;
 }
 
-/* A child that joins restarts, so that a coordinator may find one. */
-static pid_t start_sibling(void)
-{
-	struct ckpt_ioc_restart arg = { .size = sizeof(arg) };
-	pid_t pid = fork();
-	int i = 0;
-
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;; i++) {
-		arg.fd = -1;
-		arg.logfd = -1;
-		if (ioctl(sessions[i % SESSIONS], CKPT_IOC_RESTART, &arg))
-			usleep(1000);
-		if (pwrite(freezer_fd, "1", 1, 0) < 0) /* a lease's end */
-			_exit(1);
-	}
-}
-
 /* Every second caller has but one thread: it may restart itself. */
 static void __attribute__((noreturn)) caller_main(__u64 nr)
 {
+	struct itimerval often = { { 0, 50000 }, { 0, 50000 } };
 	struct rlimit no_cores = { 0, 0 };
 	pthread_t threads[THREADS];
 	uintptr_t i;
@@ -465,11 +492,15 @@ static void __attribute__((noreturn)) caller_main(__u64 nr)
 	setrlimit(RLIMIT_CORE, &no_cores);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, on_signal);
+	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_signal },
+		  NULL);
 	for (i = 0; i < SESSIONS; i++)
 		sessions[i] = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
 	for (i = 0; i < 3; i++) /* no log on the tester's output */
 		dup2(fds[0], i);
-	sibling = start_sibling();
+	for (i = 0; i < SESSIONS; i++)
+		start_sibling(i);
+	setitimer(ITIMER_REAL, &often, NULL); /* ends what blocks */
 	for (i = 0; nr % 2 && i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, call_on, (void *)i))
 			die("thread");
@@ -492,6 +523,8 @@ static pid_t start_victim(void)
 	for (fd = 0; fd < 3; fd++)
 		dup2(null, fd);
 	close(null);
+	if (hostile_drop() || prctl(PR_SET_DUMPABLE, 1))
+		_exit(1);
 	for (;;)
 		pause();
 }
@@ -528,7 +561,6 @@ static int run_callers(int seconds)
 	int ticks;
 
 	for (nr = 0; time(NULL) < end; nr++) {
-		put(GROUP "/cgroup.freeze", "1"); /* the last one's lease */
 		pid = fork();
 		if (!pid) {
 			setpgid(0, 0);
@@ -538,6 +570,7 @@ static int run_callers(int seconds)
 		}
 		setpgid(pid, pid);
 		for (ticks = 0; ticks < 200; ticks++) {
+			put(GROUP "/cgroup.freeze", "1"); /* leases end */
 			usleep(10000);
 			if (waitpid(pid, NULL, WNOHANG | WNOWAIT) == pid)
 				break;
@@ -555,17 +588,23 @@ static int run_callers(int seconds)
 	return 0;
 }
 
-/* Every ioctl must have been called, and have succeeded some time. */
+/* Every ioctl must have been called, and some time with success. */
 static int report(void)
 {
-	int bad = 0;
+	int bad = 0, err;
 	size_t i;
 
 	for (i = 0; i < NR_IOCTLS; i++) {
 		printf("# %s: %llu calls, %llu good\n", ioctls[i].name,
 		       (unsigned long long)tally->calls[i],
 		       (unsigned long long)tally->good[i]);
-		bad |= !tally->good[i];
+		for (err = 0; err < ERRNOS; err++)
+			if (tally->failed[i][err])
+				printf("#   %s: %llu\n", strerrorname_np(err),
+				       (unsigned long long)
+					       tally->failed[i][err]);
+		bad |= !tally->calls[i] ||
+		       (!tally->good[i] && tally->calls[i] > 2000);
 	}
 	printf("# other commands: %llu\n", (unsigned long long)tally->other);
 	return bad;
@@ -581,7 +620,6 @@ static void set_up(const char *dir)
 	victim = start_victim();
 	snprintf(text, sizeof(text), "%d", victim);
 	put(GROUP "/cgroup.procs", text);
-	freezer_fd = open(GROUP "/cgroup.freeze", O_RDWR | O_CLOEXEC);
 	pool_paths();
 	pool_ends();
 	pool_images(dir);
