@@ -184,7 +184,7 @@ TEST_F_TIMEOUT(announced, huge_things_take_little_memory, 170)
 		err = restart_in_group(&self->ib);
 		kills = group_event("oom_kill ") - kills;
 		EXPECT_TRUE(err != ENOMEM && !kills)
-		TH_LOG("SEED=%u record %d of type %d, offset %zu, %#x in place of %#x: errno %d, %ld killed",
+		TH_LOG("SEED=%u record %d type %d offset %zu: %#x for %#x: errno %d, %ld killed",
 		       start, n, ((struct ckpt_hdr *)ib_at(&self->ib, n))->type,
 		       off, *word, saved, err, kills);
 		kills = group_event("oom_kill ");
