@@ -114,7 +114,9 @@ static int check_access(pid_t pid)
 		return ckpt_set_error(-EPERM,
 				      "pid %d: not permitted: it is not yours to trace (another user's, or kernel.yama.ptrace_scope): run as root",
 				      pid);
-	return ckpt_set_error(-errno, "pid %d: %s", pid, strerror(errno));
+	return ckpt_set_error(-errno, "pid %d: %s", pid,
+			      errno == ENOENT ? "no such process" :
+						strerror(errno));
 }
 
 /**
