@@ -232,6 +232,7 @@ struct ckpt_inherited {
  * @inherited: descriptors that the caller gives
  * @committing: the point of no return has been passed
  * @old_mm: the task's own address space, while the new one is in its place
+ * @old_pkru: what the task could do with its protection keys before
  * @scratch: during the commit CKPT_SCRATCH_SIZE bytes of the new address
  *	space: code that has to hand a user pointer to a system call's entry
  *	puts its data there
