@@ -24,6 +24,7 @@ enum fz_kind {
 
 struct fz_field {
 	__s32 type; /* of the record */
+	__u32 member; /* offset of what it is part of */
 	__u32 off;
 	__u32 width; /* bytes of one element */
 	__u32 stride;
@@ -32,9 +33,10 @@ struct fz_field {
 };
 
 static const struct fz_field fields[] = {
-#define FZ_FIELD(name, st, element, first, number, what)        \
+#define FZ_FIELD(name, st, whole, element, first, number, what) \
 	{                                                       \
 		.type = CKPT_HDR_##name,                        \
+		.member = offsetof(struct st, whole),           \
 		.off = offsetof(struct st, first),              \
 		.width = sizeof(((struct st *)NULL)->first),    \
 		.stride = sizeof(((struct st *)NULL)->element), \
@@ -445,18 +447,29 @@ static int pick_of_type(const struct fz_image *img, struct fz_rng *rng,
 	return -1;
 }
 
-/* A field of record @n, of @kind (-1: of any); NULL: it has none. */
+/*
+ * A field of record @n, of @kind (-1: of any); NULL: it has none.  Each member
+ * has the same chance, however many fields it has.
+ */
 static const struct fz_field *pick_field(const struct fz_image *img,
 					 struct fz_rng *rng, int n, int kind)
 {
-	const struct fz_field *f, *found = NULL;
-	__u32 nr = 0;
+	const struct fz_field *f, *last = NULL, *found = NULL;
+	__u32 nr = 0, members = 0;
+	bool chosen = false;
 
-	for (f = fields; f < fields + NR_FIELDS; f++)
-		if (f->type == type_of(img, n) &&
-		    (kind < 0 || f->kind == (enum fz_kind)kind) &&
-		    field_count(img, n, f) && fz_one_in(rng, ++nr))
+	for (f = fields; f < fields + NR_FIELDS; f++) {
+		if (f->type != type_of(img, n) || !field_count(img, n, f) ||
+		    (kind >= 0 && f->kind != (enum fz_kind)kind))
+			continue;
+		if (!last || last->member != f->member) {
+			chosen = fz_one_in(rng, ++members);
+			nr = 0;
+		}
+		last = f;
+		if (chosen && fz_one_in(rng, ++nr))
 			found = f;
+	}
 	return found;
 }
 
@@ -519,10 +532,12 @@ static __u64 new_value(const struct fz_image *img, struct fz_rng *rng,
 		return old + fz_below(rng, 9) - 4;
 	if ((kind == FZ_PID || kind == FZ_ID) && fz_one_in(rng, 2))
 		return fz_below(rng, 400);
-	switch (fz_below(rng, 8)) {
+	switch (fz_below(rng, 9)) {
 	case 0:
 	case 1:
 		return old ^ (1ULL << fz_below(rng, 64));
+	case 8: /* a better priority, say */
+		return -(__u64)fz_below(rng, 1 << fz_below(rng, 11));
 	case 2:
 		return old ^ (1ULL << fz_below(rng, 10));
 	case 3:
