@@ -16,10 +16,10 @@ set -u
 # ---- restarts that are killed ----
 
 # A shell's background command ignores SIGINT until `env` has said otherwise and
-# become the tool.
+# become the tool, which may be over by now.
 # shellcheck disable=SC2317 # called by within
 is_restart() {
-	[ "$(cat "/proc/$tool/comm")" = restart ]
+	[ ! -e "/proc/$tool" ] || [ "$(cat "/proc/$tool/comm" 2>/dev/null)" = restart ]
 }
 
 # The image comes slowly, so that the signal finds the restart in the middle.
