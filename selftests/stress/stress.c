@@ -8,6 +8,7 @@
  *	-s SECONDS	that a tool is stopped (2)
  *	-l SECONDS	that a tool may take (60)
  *	-n NAME		only scenes whose name has NAME in it; "cycles" too
+ *	-p NUMBER	of scenes that the seed chooses (0: all)
  *	-S SEED		of the moments (from the clock; printed)
  *
  * COMMAND is the workload of all scenes, in place of `busy`, which is looked
@@ -27,7 +28,7 @@
 #include <linux/ckpt.h>
 #include "stress.h"
 
-static unsigned int scene_seconds = 10, max_rounds, nr_cycles = 20;
+static unsigned int scene_seconds = 10, max_rounds, nr_cycles = 20, picks;
 static const char *only;
 static const char *const *command;
 #define LONG 20 /* seconds from which each scene is measured by itself */
@@ -135,10 +136,11 @@ static void one_round(struct round *r, const struct scene *s)
 		try_restart(r, s, "image");
 }
 
+static int64_t usual; /* ns */
+
 /* How long a checkpoint takes that is left alone; measured once. */
 static int64_t usual_time(struct round *r)
 {
-	static int64_t usual;
 	int64_t sum = 0;
 	int i;
 
@@ -183,12 +185,17 @@ static void clear_up(struct round *r)
 static void play(const struct scene *s)
 {
 	/* with enough to write that something can happen meanwhile */
-	const char *const busy[] = { "busy", "-m", s->disturb ? "8192" : "1024",
-				     s->mode, NULL };
+	char life[16];
+	const char *const busy[] = {
+		"busy",	 "-l", life, "-m", s->disturb ? "8192" : "1024",
+		s->mode, NULL
+	};
 	struct round r = { .target.argv = command ?: busy };
 	int64_t end;
 	int dev;
 
+	snprintf(life, sizeof(life), "%lld",
+		 usual ? (long long)(3 * usual / MS) : 300);
 	module_may_go = strstr(s->name, "unloaded");
 	dev = module_may_go ? -1 : open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
 	r.usual = usual_time(&r);
@@ -216,6 +223,17 @@ static void play(const struct scene *s)
 	result(s->name);
 }
 
+/* Of @left scenes *@wanted are still to be picked. */
+static bool picked(unsigned int left, unsigned int *wanted)
+{
+	if (!picks)
+		return true;
+	if (below(left) >= *wanted)
+		return false;
+	--*wanted;
+	return true;
+}
+
 static bool chosen(const char *name)
 {
 	return !only || strstr(name, only);
@@ -224,16 +242,17 @@ static bool chosen(const char *name)
 static void play_all(void)
 {
 	const char *const busy[] = { "busy", "maps", NULL };
+	unsigned int i, wanted = picks;
 	pthread_t thread;
-	unsigned int i;
 
 	module_may_go = true;
+	thorough = scene_seconds >= LONG || nr_cycles >= 100;
 	if (pthread_create(&thread, NULL, unloader, NULL))
 		exit(1);
 	if (scene_seconds < LONG)
 		growth_begin();
 	for (i = 0; i < nr_scenes; i++)
-		if (chosen(scenes[i].name))
+		if (picked(nr_scenes - i, &wanted) && chosen(scenes[i].name))
 			play(&scenes[i]);
 	if (scene_seconds < LONG)
 		growth_end("all scenes", nr_rounds);
@@ -242,7 +261,7 @@ static void play_all(void)
 	pthread_join(thread, NULL);
 	say("rmmod while the module is in use: %u times busy, %u times not",
 	    busy_answers, other_answers);
-	if (other_answers || (!only && !busy_answers))
+	if (other_answers || (!only && !picks && !busy_answers))
 		wrong("rmmod of a module in use");
 	result("rmmod says busy all the while");
 	if (nr_cycles && chosen("cycles")) {
@@ -256,7 +275,7 @@ static unsigned int parse(int argc, char **argv)
 	unsigned int seed = time(NULL);
 	int c;
 
-	while ((c = getopt(argc, argv, "+t:r:c:s:l:n:S:")) != -1) {
+	while ((c = getopt(argc, argv, "+t:r:c:s:l:n:p:S:")) != -1) {
 		unsigned int value = optarg ? strtoul(optarg, NULL, 10) : 0;
 
 		switch (c) {
@@ -277,6 +296,9 @@ static unsigned int parse(int argc, char **argv)
 			break;
 		case 'n':
 			only = optarg;
+			break;
+		case 'p':
+			picks = value;
 			break;
 		case 'S':
 			seed = value;

@@ -89,6 +89,9 @@ const char *leftovers(void);
 
 /* ---- growth.c: what must not grow ---- */
 
+/* Slabs, too, which takes a while: each cache is made to shrink. */
+extern bool thorough;
+
 void growth_begin(void);
 /* Notes what has grown with @rounds. */
 void growth_end(const char *what, unsigned int rounds);
