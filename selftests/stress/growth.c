@@ -200,12 +200,13 @@ void growth_end(const char *what, unsigned int rounds)
 	static struct figures f;
 
 	take(&f);
-	if (thorough)
+	if (thorough) {
 		compare_caches(&f, what, rounds);
-	compare(what, "memory used (KiB)", -before.available, -f.available,
-		MEM_SLACK_KB + rounds);
-	compare(what, "unreclaimable slabs (KiB)", before.unreclaimable,
-		f.unreclaimable, MEM_SLACK_KB / 2 + rounds / 4);
+		compare(what, "memory used (KiB)", -before.available,
+			-f.available, MEM_SLACK_KB + rounds);
+		compare(what, "unreclaimable slabs (KiB)", before.unreclaimable,
+			f.unreclaimable, MEM_SLACK_KB / 2 + rounds / 4);
+	}
 	compare(what, "vmalloc (KiB)", before.vmalloc, f.vmalloc, 512);
 	/* the kernel counts files by CPU, in batches */
 	compare(what, "open files", before.files, f.files, 64);

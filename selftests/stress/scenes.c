@@ -15,7 +15,6 @@
 #include "stress.h"
 
 unsigned int stop_seconds = 2;
-bool module_may_go;
 
 /* ---- what the tools say ---- */
 
@@ -398,11 +397,11 @@ static void checkpoint_the_restart(struct round *r)
 }
 
 const struct scene scenes[] = {
-	{ .name = "nothing happens", .mode = "plain" },
+	{ .name = "nothing happens", .mode = "plain", .sure = true },
 	{ .name = "it exits", .mode = "exits", .may_die = true },
-	{ .name = "it executes itself", .mode = "execs" },
+	{ .name = "it executes itself", .mode = "execs", .sure = true },
 	{ .name = "it forks", .mode = "forks" },
-	{ .name = "it maps, remaps and protects", .mode = "maps" },
+	{ .name = "it maps, remaps and protects", .mode = "maps", .sure = true },
 	{ .name = "it is killed",
 	  .mode = "maps",
 	  .disturb = kill_it,
@@ -426,7 +425,7 @@ const struct scene scenes[] = {
 	  .mode = "plain",
 	  .disturb = checkpoint_too,
 	  .mend = second_over },
-	{ .name = "it checkpoints itself", .mode = "saves" },
+	{ .name = "it checkpoints itself", .mode = "saves", .sure = true },
 	{ .name = "the tool is checkpointed",
 	  .mode = "plain",
 	  .disturb = checkpoint_the_tool,
@@ -439,8 +438,7 @@ const struct scene scenes[] = {
 	  .alone = restart_twice },
 	{ .name = "the tool is stopped",
 	  .mode = "plain",
-	  .disturb = stop_the_tool,
-	  .slow = true },
+	  .disturb = stop_the_tool },
 	{ .name = "the tool is told to end",
 	  .mode = "plain",
 	  .disturb = signal_tool },

@@ -39,22 +39,44 @@ static unsigned int nr_tests, nr_failed;
 /* ---- rmmod, all the while ---- */
 
 static volatile bool unloading = true;
+static pthread_mutex_t holding = PTHREAD_MUTEX_INITIALIZER;
+static int held = -1; /* the device; protected by holding */
 static volatile unsigned int busy_answers, other_answers;
 
 static void *unloader(void *arg)
 {
 	(void)arg;
 	while (unloading) {
-		if (!module_may_go) {
+		pthread_mutex_lock(&holding);
+		if (held >= 0) {
 			if (syscall(SYS_delete_module, "ckpt", O_NONBLOCK) &&
 			    errno == EWOULDBLOCK)
 				busy_answers++;
 			else
 				other_answers++;
 		}
+		pthread_mutex_unlock(&holding);
 		pause_us(20000);
 	}
 	return NULL;
+}
+
+static void module_hold(void)
+{
+	pthread_mutex_lock(&holding);
+	held = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+	if (held < 0)
+		wrong("%s: %s", CKPT_DEVICE, strerror(errno));
+	pthread_mutex_unlock(&holding);
+}
+
+static void module_let_go(void)
+{
+	pthread_mutex_lock(&holding);
+	if (held >= 0)
+		close(held);
+	held = -1;
+	pthread_mutex_unlock(&holding);
 }
 
 /* ---- rounds ---- */
@@ -192,12 +214,11 @@ static void play(const struct scene *s)
 	};
 	struct round r = { .target.argv = command ?: busy };
 	int64_t end;
-	int dev;
 
 	snprintf(life, sizeof(life), "%lld",
 		 usual ? (long long)(3 * usual / MS) : 300);
-	module_may_go = strstr(s->name, "unloaded");
-	dev = module_may_go ? -1 : open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
+	if (!s->unloads)
+		module_hold();
 	r.usual = usual_time(&r);
 	if (scene_seconds >= LONG)
 		growth_begin();
@@ -214,9 +235,9 @@ static void play(const struct scene *s)
 	if (scene_seconds >= LONG)
 		growth_end(s->name, r.nr);
 	nr_rounds += r.nr;
-	module_may_go = true;
-	if (dev >= 0)
-		close(dev);
+	module_let_go();
+	if (s->sure && !r.images)
+		wrong("there was no image at all");
 	say("%s: %u rounds: %u images, %u errors, %u restarts, %u times dead",
 	    s->name, r.nr, r.images, r.errors, r.restarts, r.died);
 	tell_errors();
@@ -245,7 +266,6 @@ static void play_all(void)
 	unsigned int i, wanted = picks;
 	pthread_t thread;
 
-	module_may_go = true;
 	thorough = scene_seconds >= LONG || nr_cycles >= 100;
 	if (pthread_create(&thread, NULL, unloader, NULL))
 		exit(1);

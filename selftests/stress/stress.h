@@ -114,8 +114,9 @@ struct round {
  * @mend: the tool has ended: undo it
  * @second: command of a second tool, started together with the first
  * @alone: does all of a round itself
- * @slow: takes seconds, so that a few rounds have to do
  * @may_die: the target may be dead afterwards
+ * @sure: nothing prevents images
+ * @unloads: nobody else holds the module meanwhile
  * @may_refuse: its images need not be restartable
  */
 struct scene {
@@ -124,13 +125,12 @@ struct scene {
 	void (*disturb)(struct round *r);
 	void (*mend)(struct round *r);
 	void (*alone)(struct round *r);
-	bool slow, may_die, may_refuse;
+	bool may_die, may_refuse, sure, unloads;
 };
 
 extern const struct scene scenes[];
 extern const unsigned int nr_scenes;
 extern unsigned int stop_seconds; /* how long a tool is stopped */
-extern bool module_may_go; /* nobody holds the module meanwhile */
 
 /* The kinds of verdict on a checkpoint whose image would be @image. */
 void verdict(struct round *r, struct tool *t, const char *image);
