@@ -162,6 +162,7 @@ changed 'a file that has grown' '^FILE .*/data: size: 10 became 13' 'echo xx >>w
 changed 'a file that was touched' '^FILE .*/data: mtime_sec: ' 'touch -d 2001-01-01 work/data'
 refused 'an image from a pipe' 1 'must be in a file' sh -c 'cat image | restart --verify'
 refused 'with --frozen' 2 excludes restart --verify --frozen -i image
+refused 'with --files=truncate' 2 excludes restart --verify --files=truncate -i image
 refused 'with --self' 2 excludes restart --verify --self -i image
 refused 'an image cut short' 1 truncated \
 	sh -c 'head -c 70000 image >short; restart --verify -i short'

@@ -290,6 +290,9 @@ static int check_options(void)
 		      CKPT_RESTART_LEAVE_FROZEN)))
 		return usage_error(
 			"--verify excludes --self, --frozen, --no-wait and --copy-status");
+	/* it is to change nothing, whatever the image says of files */
+	if (cmd.verify && cmd.opts.kernel_flags & RESTART_FILES_TRUNCATE)
+		return usage_error("--verify excludes --files=truncate");
 	return 0;
 }
 
