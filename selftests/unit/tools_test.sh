@@ -80,8 +80,6 @@ refuses 2 'not a pid' 'checkpoint: 0' checkpoint 0
 refuses 2 'not a pid' 'checkpoint: too large' checkpoint 99999999999
 refuses 2 'exclude' 'checkpoint: --kill and --frozen' \
 	checkpoint --kill --frozen $job
-refuses 2 'excludes --files=truncate' 'restart: --verify cuts no files' \
-	restart --verify --files=truncate -i good.img
 refuses 1 'no such process' 'checkpoint: no such process' checkpoint 4194303
 refuses 1 'that is checkpoint itself' 'checkpoint: itself' \
 	sh -c "exec '$bin/checkpoint' \$\$"
