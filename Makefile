@@ -85,7 +85,7 @@ WARNINGS = -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes \
 USER_CPPFLAGS = -D_GNU_SOURCE -Iinclude/uapi -Iinclude -Iuser/include \
 	-Icommon -Iuser/libckpt $(CPPFLAGS)
 USER_CFLAGS = -std=gnu11 -fPIC $(WARNINGS) $(CFLAGS)
-LIBS = -Wl,--as-needed -lcap -ljson-c -lxxhash
+LIBS = -Wl,--as-needed -lcap -ljson-c -lxxhash -llz4 -lzstd
 
 LIB_SRC := $(sort $(wildcard user/libckpt/*.c common/*.c))
 TOOL_SRC := $(sort $(wildcard user/*.c))

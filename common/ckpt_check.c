@@ -57,6 +57,8 @@ static __u32 tail_max(__s32 type)
 	case CKPT_HDR_PGARR:
 		return CKPT_RUN_PAGES *
 		       (sizeof(struct ckpt_page_range) + CKPT_PAGE_SIZE);
+	case CKPT_HDR_SHMEM:
+		return CKPT_SHMEM_NAME_MAX + 7;
 	case CKPT_HDR_TASK:
 		return CKPT_CPUS_MAX / 8;
 	case CKPT_HDR_SECCOMP:
@@ -102,7 +104,7 @@ const char *ckpt_check_hdr(const struct ckpt_hdr *h)
  */
 const char *ckpt_check_pgarr_head(const struct ckpt_hdr_pgarr *p)
 {
-	__u64 len;
+	__u64 plain = (__u64)p->nr_pages * CKPT_PAGE_SIZE, len;
 
 	if (p->nr_ranges < 1 || p->nr_ranges > CKPT_RUN_PAGES)
 		return "pgarr: bad number of ranges";
@@ -112,8 +114,13 @@ const char *ckpt_check_pgarr_head(const struct ckpt_hdr_pgarr *p)
 		return "pgarr: padding not zero";
 	if (p->mm_objref < 1)
 		return "pgarr: no address space";
+	if (p->compress >= CKPT_COMPRESS_KINDS)
+		return "pgarr: unknown compression";
+	if (p->compress ? !p->packed_len || p->packed_len >= plain :
+			  p->packed_len)
+		return "pgarr: bad length of packed contents";
 	len = sizeof(*p) + p->nr_ranges * sizeof(struct ckpt_page_range) +
-	      (__u64)p->nr_pages * CKPT_PAGE_SIZE;
+	      (p->compress ? ckpt_pad8(p->packed_len) : plain);
 	if ((__u64)p->h.len != len)
 		return "pgarr: length does not match its counts";
 	return NULL;
@@ -162,10 +169,11 @@ const char *ckpt_check_rec(const struct ckpt_hdr *rec)
 	case CKPT_HDR_NSPROXY ... CKPT_HDR_CRED:
 		return ckpt_check_object(rec);
 	case CKPT_HDR_PIPE ... CKPT_HDR_FS:
+	case CKPT_HDR_EVENTFD:
 		return ckpt_check_files(rec);
 	case CKPT_HDR_SIGHAND ... CKPT_HDR_TIMER:
 		return ckpt_check_signals(rec);
-	case CKPT_HDR_MM ... CKPT_HDR_PGARR:
+	case CKPT_HDR_MM ... CKPT_HDR_SHMEM:
 		return ckpt_check_memory(rec);
 	case CKPT_HDR_TASK ... CKPT_HDR_SECCOMP:
 		return ckpt_check_task(rec);

@@ -55,6 +55,7 @@ struct ckpt_rec_front {
  * @mm_objref: address space of the current area
  * @last_fd: last descriptor of the current table
  * @vma_open: an area has begun, its pages may follow
+ * @shmem: it is a SHMEM, not an area
  */
 struct ckpt_seq {
 	__u64 nr_records;
@@ -69,6 +70,7 @@ struct ckpt_seq {
 	__s32 mm_objref;
 	__s32 last_fd;
 	__u32 vma_open;
+	__u32 shmem;
 };
 
 const char *ckpt_rec_name(__s32 type);

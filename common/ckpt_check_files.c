@@ -35,6 +35,24 @@ static const char *check_pipe_buf(const struct ckpt_hdr *h)
 	return NULL;
 }
 
+static const char *check_eventfd(const struct ckpt_hdr *h)
+{
+	const struct ckpt_hdr_eventfd *r = (const void *)h;
+
+	if (r->objref < 1)
+		return "eventfd: objref not positive";
+	if (r->flags & ~CKPT_EVENTFD_SEMAPHORE)
+		return "eventfd: unknown flags";
+	return NULL;
+}
+
+/* Whether the state of such a file is an object of its own. */
+static int kind_has_object(__u32 kind)
+{
+	return kind == CKPT_FILE_PIPE || kind == CKPT_FILE_SHMEM ||
+	       kind == CKPT_FILE_EVENTFD || kind == CKPT_FILE_FIFO;
+}
+
 /* The type of inode (S_IFMT) that goes with a kind; 0: any. */
 static __u32 kind_format(__u32 kind)
 {
@@ -46,7 +64,10 @@ static __u32 kind_format(__u32 kind)
 	case CKPT_FILE_DEV:
 		return 0020000;
 	case CKPT_FILE_PIPE:
+	case CKPT_FILE_FIFO:
 		return 0010000;
+	case CKPT_FILE_SHMEM:
+		return 0100000;
 	default:
 		return 0;
 	}
@@ -60,7 +81,8 @@ static const char *file_path(const struct ckpt_hdr_file *r)
 		return "file: length does not match";
 	if (!ckpt_string_ok(r->path, r->path_len))
 		return "file: path not terminated at its end";
-	if (r->kind <= CKPT_FILE_DEV && r->path[0] != '/')
+	if ((r->kind <= CKPT_FILE_DEV || r->kind == CKPT_FILE_FIFO) &&
+	    r->path[0] != '/')
 		return "file: path not absolute";
 	return NULL;
 }
@@ -91,6 +113,21 @@ static const char *file_inode(const struct ckpt_hdr_file *r)
 	return r->dev >> 32 ? "file: bad device number" : NULL;
 }
 
+static const char *file_mode(const struct ckpt_hdr_file *r)
+{
+	const __u32 both = CKPT_FMODE_READ | CKPT_FMODE_WRITE;
+	__u32 how = r->f_mode & both;
+
+	if (r->f_mode & ~(both | CKPT_FMODE_MADE | CKPT_FMODE_ALONE))
+		return "file: unknown open mode";
+	if ((r->f_mode & CKPT_FMODE_MADE &&
+	     (r->kind != CKPT_FILE_SHMEM || how != both)) ||
+	    (r->f_mode & CKPT_FMODE_ALONE &&
+	     (r->kind != CKPT_FILE_FIFO || how != CKPT_FMODE_READ)))
+		return "file: open mode does not go with its kind";
+	return NULL;
+}
+
 static const char *check_file(const struct ckpt_hdr *h)
 {
 	const struct ckpt_hdr_file *r = (const void *)h;
@@ -102,10 +139,11 @@ static const char *check_file(const struct ckpt_hdr *h)
 		return "file: unknown kind";
 	if (r->f_flags & ~OPEN_FLAGS_KNOWN)
 		return "file: unknown open flags";
-	if (r->f_mode & ~(CKPT_FMODE_READ | CKPT_FMODE_WRITE))
-		return "file: unknown open mode";
-	if (r->kind == CKPT_FILE_PIPE ? r->obj_objref < 1 : r->obj_objref != 0)
-		return "file: bad objref of a pipe";
+	why = file_mode(r);
+	if (why)
+		return why;
+	if (kind_has_object(r->kind) ? r->obj_objref < 1 : r->obj_objref != 0)
+		return "file: bad objref of its object";
 	why = file_inode(r);
 	if (!why)
 		why = file_owner(r);
@@ -156,7 +194,7 @@ static const char *check_fs(const struct ckpt_hdr *h)
 }
 
 /**
- * ckpt_check_files() - check PIPE, PIPE_BUF, FILE, FILES, FD, FS
+ * ckpt_check_files() - check PIPE, PIPE_BUF, EVENTFD, FILE, FILES, FD, FS
  * @h: record; its length is plausible
  *
  * Return: NULL, or what is wrong.
@@ -168,6 +206,8 @@ const char *ckpt_check_files(const struct ckpt_hdr *h)
 		return check_pipe(h);
 	case CKPT_HDR_PIPE_BUF:
 		return check_pipe_buf(h);
+	case CKPT_HDR_EVENTFD:
+		return check_eventfd(h);
 	case CKPT_HDR_FILE:
 		return check_file(h);
 	case CKPT_HDR_FILES:

@@ -60,6 +60,11 @@ static const char *check_container(const struct ckpt_hdr *h)
 
 	if (r->subtree > 1)
 		return "container: subtree neither 0 nor 1";
+	if (r->pid_ns > 1 || (!r->subtree && !r->pid_ns))
+		return "container: pid_ns does not fit";
+	if (r->last_pid < 0 || r->last_pid > CKPT_PID_MAX ||
+	    (r->last_pid && !r->pid_ns))
+		return "container: bad last pid";
 	if (r->lsm_len < 1 || r->lsm_len > CKPT_PATH_MAX)
 		return "container: bad length of lsm";
 	if (!ckpt_tail_ok(h, sizeof(*r), r->lsm_len))
@@ -84,12 +89,14 @@ static const char *tree_task_ids(const struct ckpt_hdr_tree_task *r)
 
 	if (r->pid < 1 || r->tgid < 1)
 		return "tree_task: pid not positive";
-	if (r->ppid < 0 || r->pgid < 0 || r->sid < 0)
+	if (r->ppid < 0 || r->parent_tid < 0 || r->pgid < 0 || r->sid < 0)
 		return "tree_task: negative id";
 	if (r->exit_signal < -1 || r->exit_signal > CKPT_NSIG)
 		return "tree_task: bad exit signal";
 	if (r->pid != r->tgid && r->exit_signal != -1)
 		return "tree_task: thread with an exit signal";
+	if (r->pid == r->tgid && r->exit_signal < 0)
+		return "tree_task: process without an exit signal";
 	if (r->nr_levels < 1 || r->nr_levels > CKPT_PID_LEVELS_MAX)
 		return "tree_task: bad number of pid levels";
 	if (r->cgroup_len < 1 || r->cgroup_len > CKPT_PATH_MAX)
@@ -127,6 +134,22 @@ static const char *tree_task_cgroup(const struct ckpt_hdr_tree_task *r)
 	return NULL;
 }
 
+/* A task that has exited keeps what its parent can learn. */
+static const char *tree_task_objrefs(const struct ckpt_hdr_tree_task *r)
+{
+	if (r->signal_objref < 1 || r->cred_objref < 1)
+		return "tree_task: objref not positive";
+	if (r->exit_state)
+		return r->mm_objref || r->files_objref || r->fs_objref ||
+				       r->sighand_objref || r->nsproxy_objref ?
+			       "tree_task: a zombie with more than it has" :
+			       NULL;
+	return r->mm_objref < 1 || r->files_objref < 1 || r->fs_objref < 1 ||
+			       r->sighand_objref < 1 || r->nsproxy_objref < 1 ?
+		       "tree_task: objref not positive" :
+		       NULL;
+}
+
 static const char *check_tree_task(const struct ckpt_hdr *h)
 {
 	const struct ckpt_hdr_tree_task *r = (const void *)h;
@@ -134,16 +157,19 @@ static const char *check_tree_task(const struct ckpt_hdr *h)
 
 	if (why)
 		return why;
-	if (r->exit_state)
-		return "tree_task: exit state not supported";
-	if (r->exit_code > 0xffff)
+	if (r->exit_state > 1)
+		return "tree_task: unknown exit state";
+	if (r->exit_state && r->pid != r->tgid)
+		return "tree_task: a thread that is a zombie";
+	if (r->exit_code > 0xffff || (r->exit_code && !r->exit_state))
 		return "tree_task: bad exit code";
-	if (r->flags & ~(CKPT_TREE_SID_OUTSIDE | CKPT_TREE_PGID_OUTSIDE))
+	if (r->flags & ~CKPT_TREE_FLAGS)
 		return "tree_task: unknown flags";
-	if (r->mm_objref < 1 || r->files_objref < 1 || r->fs_objref < 1 ||
-	    r->sighand_objref < 1 || r->signal_objref < 1 ||
-	    r->nsproxy_objref < 1 || r->cred_objref < 1)
-		return "tree_task: objref not positive";
+	if (r->pad)
+		return "tree_task: padding not zero";
+	why = tree_task_objrefs(r);
+	if (why)
+		return why;
 	if (r->time_mono > CKPT_TIME_MAX || r->time_boot > CKPT_TIME_MAX)
 		return "tree_task: time out of range";
 	if (!ckpt_terminated(r->comm, sizeof(r->comm)))

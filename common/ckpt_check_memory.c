@@ -11,6 +11,7 @@
 	 CKPT_MM_MEMBARRIER_SYNC_CORE | CKPT_MM_MEMBARRIER_RSEQ)
 #define DUMP_FILTER_KNOWN 0x1ffU /* core(5), nine bits */
 #define PROT_KNOWN 7U
+#define SEAL_SEAL 1U /* F_SEAL_SEAL: what has no seals cannot get any */
 
 static int range_bad(__u64 start, __u64 end)
 {
@@ -109,6 +110,35 @@ static const char *check_vma(const struct ckpt_hdr *h)
 	return vma_flags(r);
 }
 
+static const char *check_shmem(const struct ckpt_hdr *h)
+{
+	const struct ckpt_hdr_shmem *r = (const void *)h;
+
+	if (r->objref < 1)
+		return "shmem: objref not positive";
+	if (r->kind < 1 || r->kind >= CKPT_SHMEM_KINDS)
+		return "shmem: unknown kind";
+	if (r->size > CKPT_ADDR_END)
+		return "shmem: size out of range";
+	if (r->flags & ~CKPT_SHMEM_NORESERVE)
+		return "shmem: unknown flags";
+	if (r->seals & ~CKPT_SHMEM_SEALS)
+		return "shmem: unknown seals";
+	if (r->i_mode >> 12 != 010)
+		return "shmem: not the mode of a regular file";
+	if (r->name_len < 1 || r->name_len > CKPT_SHMEM_NAME_MAX)
+		return "shmem: bad length of its name";
+	if (!ckpt_tail_ok(h, sizeof(*r), r->name_len))
+		return "shmem: length does not match";
+	if (!ckpt_string_ok(r->name, r->name_len))
+		return "shmem: name not terminated at its end";
+	if (r->kind == CKPT_SHMEM_MEMFD)
+		return r->flags ? NULL : "shmem: a memfd reserves nothing";
+	if (r->seals != SEAL_SEAL || r->name[0])
+		return "shmem: seals or a name of anonymous memory";
+	return NULL;
+}
+
 static const char *check_pgarr(const struct ckpt_hdr *h)
 {
 	const struct ckpt_hdr_pgarr *r = (const void *)h;
@@ -142,7 +172,7 @@ static const char *check_pgarr(const struct ckpt_hdr *h)
 }
 
 /**
- * ckpt_check_memory() - check MM, VMA, PGARR
+ * ckpt_check_memory() - check MM, VMA, PGARR, SHMEM
  * @h: record, of a PGARR all but its pages; its length is plausible
  *
  * Return: NULL, or what is wrong.
@@ -154,6 +184,8 @@ const char *ckpt_check_memory(const struct ckpt_hdr *h)
 		return check_mm(h);
 	case CKPT_HDR_VMA:
 		return check_vma(h);
+	case CKPT_HDR_SHMEM:
+		return check_shmem(h);
 	default:
 		return check_pgarr(h);
 	}

@@ -34,6 +34,15 @@ static const char *check_signal(const struct ckpt_hdr *h)
 
 	if (r->objref < 1)
 		return "signal: objref not positive";
+	if (r->flags & ~CKPT_SIGNAL_FLAGS || r->flags == CKPT_SIGNAL_FLAGS)
+		return "signal: unknown flags";
+	if (r->pad)
+		return "signal: padding not zero";
+	if (r->stop_signal < 0 || r->stop_signal > CKPT_NSIG ||
+	    !r->stop_signal != !(r->flags & CKPT_SIGNAL_STOPPED))
+		return "signal: bad stop signal";
+	if (r->stop_untold && r->stop_untold != r->stop_signal)
+		return "signal: told of another stop signal";
 	if (r->oom_score_adj < -1000 || r->oom_score_adj > 1000)
 		return "signal: oom_score_adj out of range";
 	if (r->child_subreaper > 1)
@@ -99,6 +108,10 @@ static const char *check_timer(const struct ckpt_hdr *h)
 		return "timer: no such signal";
 	if (r->target_tid < 0 || (r->notify == 4 && !r->target_tid))
 		return "timer: bad target";
+	if (r->clock_tid < 0 || (r->clock_tid && r->clockid >= 0))
+		return "timer: bad thread of its clock";
+	if (r->pad)
+		return "timer: padding not zero";
 	if (r->flags & ~CKPT_TIMER_ABS)
 		return "timer: unknown flags";
 	if (r->value < 0 || r->interval < 0)

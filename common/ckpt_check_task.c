@@ -68,6 +68,30 @@ static const char *task_cpus(const struct ckpt_hdr_task *r)
 	return NULL;
 }
 
+/* What has exited has no more than a name, what it used, and who it was. */
+static const char *task_dead(const struct ckpt_hdr_task *r)
+{
+	if (r->flags != CKPT_TASK_DEAD || r->nsproxy_objref ||
+	    r->files_objref || r->fs_objref || r->sighand_objref ||
+	    r->mm_objref || r->nr_siginfo || r->seccomp || r->nr_seccomp ||
+	    r->nr_cpus || r->io_with)
+		return "task: a zombie with more than it has";
+	if (r->cred_objref < 1 || r->signal_objref < 1)
+		return "task: objref not positive";
+	return NULL;
+}
+
+static const char *task_objrefs(const struct ckpt_hdr_task *r)
+{
+	if (r->flags & CKPT_TASK_DEAD)
+		return task_dead(r);
+	if (r->nsproxy_objref < 1 || r->cred_objref < 1 ||
+	    r->files_objref < 1 || r->fs_objref < 1 || r->sighand_objref < 1 ||
+	    r->signal_objref < 1 || r->mm_objref < 1)
+		return "task: objref not positive";
+	return NULL;
+}
+
 static const char *check_task(const struct ckpt_hdr *h)
 {
 	const struct ckpt_hdr_task *r = (const void *)h;
@@ -77,14 +101,13 @@ static const char *check_task(const struct ckpt_hdr *h)
 		return "task: pid not positive";
 	if (r->flags & ~CKPT_TASK_FLAGS)
 		return "task: unknown flags";
-	if (r->nsproxy_objref < 1 || r->cred_objref < 1 ||
-	    r->files_objref < 1 || r->fs_objref < 1 || r->sighand_objref < 1 ||
-	    r->signal_objref < 1 || r->mm_objref < 1)
-		return "task: objref not positive";
+	why = task_objrefs(r);
+	if (why)
+		return why;
 	if (!ckpt_terminated(r->comm, sizeof(r->comm)))
 		return "task: comm not terminated";
-	if (r->pad)
-		return "task: padding not zero";
+	if (r->io_with < 0 || r->io_with == r->pid)
+		return "task: bad sharer of its I/O context";
 	if (!ckpt_rusage_ok(&r->rusage))
 		return "task: CPU time out of range";
 	if (r->rseq &&
@@ -188,7 +211,7 @@ static const char *check_seccomp(const struct ckpt_hdr *h)
 {
 	const struct ckpt_hdr_seccomp *r = (const void *)h;
 
-	if (r->flags & ~CKPT_SECCOMP_LOG)
+	if (r->flags & ~(CKPT_SECCOMP_LOG | CKPT_SECCOMP_SHARED))
 		return "seccomp: unknown flags";
 	if (r->nr_insns < 1 || r->nr_insns > CKPT_SECCOMP_INSNS_MAX)
 		return "seccomp: bad number of instructions";

@@ -3,13 +3,15 @@
  * The grammar of the stream: which record may follow which.
  *
  *	image	: HEADER HEADER_ARCH CONTAINER TREE TREE_TASK+ state* TRAILER
- *	state	: object | TASK CPU XSTATE RESTART_BLOCK SIGINFO* SECCOMP*
+ *	state	: object | TASK | TASK CPU XSTATE RESTART_BLOCK SIGINFO* SECCOMP*
  *	object	: NSPROXY NS* | CRED | PIPE PIPE_BUF* | FILE | FILES FD* | FS |
- *		  SIGHAND | SIGNAL SIGINFO* TIMER* | MM (VMA PGARR*)+
+ *		  SIGHAND | SIGNAL SIGINFO* TIMER* | MM (VMA PGARR*)+ |
+ *		  SHMEM PGARR* | EVENTFD
  *
- * Counts in the leading records say how many follow; there is a TASK for each
- * TREE_TASK, and nothing but the trailer behind the last one.  An ERR record
- * may take any place behind the header and ends the image.
+ * Counts in the leading records say how many follow; a TASK that has exited
+ * stands alone.  There is a TASK for each TREE_TASK, and nothing but the trailer
+ * behind the last one.  An ERR record may take any place behind the header and
+ * ends the image.
  */
 #include "ckpt_field.h"
 
@@ -25,7 +27,7 @@ enum seq_state {
 	SEQ_FD,
 	SEQ_SHARED_SIGINFO,
 	SEQ_TIMER,
-	SEQ_VMA, /* or pages of the current area */
+	SEQ_VMA, /* or pages of the current area, or shared memory */
 	SEQ_CPU,
 	SEQ_XSTATE,
 	SEQ_RESTART_BLOCK,
@@ -90,7 +92,22 @@ static const char *seq_mm(struct ckpt_seq *seq, const struct ckpt_hdr_mm *r)
 	seq->mm_objref = r->objref;
 	seq->vma_end = 0;
 	seq->vma_open = 0;
+	seq->shmem = 0;
 	return seq_group(seq, SEQ_VMA, r->nr_vmas);
+}
+
+/* As an area whose pages may follow, and no other area. */
+static const char *seq_shmem(struct ckpt_seq *seq,
+			     const struct ckpt_hdr_shmem *r)
+{
+	seq->mm_objref = r->objref;
+	seq->page_min = 0;
+	seq->vma_end = (r->size + CKPT_PAGE_MASK) & ~CKPT_PAGE_MASK;
+	seq->vma_open = 1;
+	seq->shmem = 1;
+	seq->left = 0;
+	seq->state = SEQ_VMA;
+	return NULL;
 }
 
 static const char *seq_task(struct ckpt_seq *seq, const struct ckpt_hdr_task *r)
@@ -98,7 +115,7 @@ static const char *seq_task(struct ckpt_seq *seq, const struct ckpt_hdr_task *r)
 	seq->tasks_left--;
 	seq->left = r->nr_siginfo;
 	seq->then = r->nr_seccomp;
-	seq->state = SEQ_CPU;
+	seq->state = r->flags & CKPT_TASK_DEAD ? SEQ_STATE : SEQ_CPU;
 	return NULL;
 }
 
@@ -128,6 +145,7 @@ static const char *seq_begin(struct ckpt_seq *seq, const struct ckpt_hdr *rec)
 		return "order: too many shared objects";
 	switch (rec->type) {
 	case CKPT_HDR_CRED:
+	case CKPT_HDR_EVENTFD:
 	case CKPT_HDR_FILE:
 	case CKPT_HDR_FS:
 	case CKPT_HDR_SIGHAND:
@@ -146,6 +164,8 @@ static const char *seq_begin(struct ckpt_seq *seq, const struct ckpt_hdr *rec)
 		return seq_signal(seq, r);
 	case CKPT_HDR_MM:
 		return seq_mm(seq, r);
+	case CKPT_HDR_SHMEM:
+		return seq_shmem(seq, r);
 	default:
 		return "order: record where an object or a task belongs";
 	}
@@ -175,6 +195,7 @@ static const char *seq_pgarr(struct ckpt_seq *seq,
 {
 	const struct ckpt_page_range *last = &r->range[r->nr_ranges - 1];
 	__u64 end = last->start + (__u64)last->nr_pages * CKPT_PAGE_SIZE;
+	__u32 i;
 
 	if (!seq->vma_open)
 		return "order: pages before the first area";
@@ -184,6 +205,9 @@ static const char *seq_pgarr(struct ckpt_seq *seq,
 		return "pgarr: not above the pages before";
 	if (end > seq->vma_end)
 		return "pgarr: beyond its area";
+	for (i = 0; seq->shmem && i < r->nr_ranges; i++)
+		if (r->range[i].flags)
+			return "pgarr: flags in shared memory";
 	seq->page_min = end;
 	return NULL;
 }

@@ -35,7 +35,11 @@
 #include "ckpt_check.h"
 
 struct ckpt_ctx;
+struct ckpt_pages;
+struct ckpt_pages_job;
 struct ckpt_restart;
+struct ckpt_snapshot;
+struct ckpt_tree_task;
 
 /* ---- objhash.c: shared objects --------------------------------------------- */
 
@@ -51,7 +55,11 @@ struct ckpt_restart;
  * @restore: restart: make the staged object of the record @rec, read the
  *	records that belong to it, and hand it to ckpt_obj_insert(); @rec is
  *	valid until the next record is read
+ * @settle: restart: what comes last of all, when each task has what it is to
+ *	have; NULL: nothing
  * @unstage: restart: free a staged object (its reference for shared ones)
+ * @lasting: restart: a staged object is needed to the end, and holds nothing
+ *	that a program could notice
  */
 struct ckpt_obj_ops {
 	const char *name;
@@ -60,7 +68,9 @@ struct ckpt_obj_ops {
 	int (*collect)(struct ckpt_ctx *ctx, void *ptr);
 	int (*save)(struct ckpt_ctx *ctx, void *ptr, int objref);
 	int (*restore)(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec);
+	void (*settle)(void *ptr);
 	void (*unstage)(void *ptr);
+	bool lasting;
 };
 
 #define CKPT_X(NAME, res) extern const struct ckpt_obj_ops ckpt_##res##_ops;
@@ -75,12 +85,14 @@ struct ckpt_objhash {
 };
 
 int ckpt_objhash_init(struct ckpt_ctx *ctx);
+void ckpt_objhash_settle(struct ckpt_ctx *ctx);
 void ckpt_objhash_free(struct ckpt_ctx *ctx);
 int ckpt_obj_collect(struct ckpt_ctx *ctx, void *ptr, enum ckpt_obj_type type);
 int ckpt_obj_save(struct ckpt_ctx *ctx, void *ptr, enum ckpt_obj_type type);
 bool ckpt_obj_saved(struct ckpt_ctx *ctx, const void *ptr);
 int ckpt_obj_ref(struct ckpt_ctx *ctx, const void *ptr);
 unsigned int ckpt_obj_users(struct ckpt_ctx *ctx, const void *ptr);
+bool ckpt_obj_mark(struct ckpt_ctx *ctx, const void *ptr);
 int ckpt_obj_insert(struct ckpt_ctx *ctx, int objref, enum ckpt_obj_type type,
 		    void *ptr);
 void *ckpt_obj_fetch(struct ckpt_ctx *ctx, int objref, enum ckpt_obj_type type);
@@ -96,10 +108,12 @@ struct ckpt_out {
 	struct file *file;
 	bool broken; /* it takes no more */
 	u64 written; /* bytes given to file */
+	loff_t flushed, dropped; /* of file, up to there; behind.c */
 	u64 nr_records;
 	u64 digest;
 	u64 pages;
 	u64 zero_pages;
+	u64 shared_pages; /* those of pages that are of shared memory */
 };
 
 struct ckpt_in {
@@ -121,7 +135,11 @@ struct ckpt_in {
 void *ckpt_out_rec(struct ckpt_ctx *ctx, enum ckpt_hdr_type type, size_t len);
 int ckpt_out_pages(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *vma,
 		   int mm_objref, struct mm_struct *mm);
+int ckpt_out_shmem(struct ckpt_ctx *ctx, struct address_space *mapping,
+		   u64 size, int objref);
 struct ckpt_hdr_header *ckpt_out_header(struct ckpt_ctx *ctx);
+int ckpt_out_jobs(struct ckpt_ctx *ctx,
+		  int (*fn)(struct ckpt_ctx *ctx, struct ckpt_pages_job *job));
 int ckpt_out_stream(struct ckpt_ctx *ctx);
 int ckpt_out_trailer(struct ckpt_ctx *ctx);
 int ckpt_out_head_and_error(struct ckpt_ctx *ctx);
@@ -153,17 +171,43 @@ __printf(2, 3) void ckpt_log(struct ckpt_ctx *ctx, const char *fmt, ...);
 #define ckpt_refuse(ctx, obj, fmt, ...) \
 	ckpt_fail(ctx, -EOPNOTSUPP, obj, fmt " is not supported", ##__VA_ARGS__)
 
+/**
+ * struct ckpt_tree_entry - a task of the tree at a checkpoint
+ * @task: held
+ * @stack_held: and its stack, where its registers lie: a task that is killed
+ *	gives it up at once
+ * @dead: a zombie, or a leader that has exited before its threads
+ * @nvcsw: context switches when the checkpoint began
+ * @nivcsw: involuntary ones
+ * @regs: copy of its registers then, or NULL
+ * @objs: what it uses, by type; the objhash holds it
+ * @mm_copy: list of the areas of its address space, at the first task that
+ *	uses it
+ * @nr_shared_filters: how many of its oldest seccomp filters all threads of
+ *	its process have; seccomp.c
+ */
+struct ckpt_tree_entry {
+	struct task_struct *task;
+	bool stack_held;
+	bool dead;
+	unsigned long nvcsw, nivcsw;
+	struct pt_regs *regs;
+	void *objs[CKPT_OBJ_MAX];
+	struct ckpt_mm_copy *mm_copy;
+	u32 nr_shared_filters;
+};
+
 /* ---- ctx.c: an operation --------------------------------------------------- */
 
 /**
- * struct ckpt_ctx - one checkpoint or restart
+ * struct ckpt_ctx - one checkpoint or restart, or one task's view of a restart
+ * @op: the operation: itself, or that of which this is a view; what stands
+ *	below under "shared" is the operation's
  * @restarting: it is a restart
  * @self: of the calling task itself
  * @flags: CHECKPOINT_* or RESTART_*
  * @ckptid: positive number of the checkpoint
- * @task: the task being worked on; a reference is held by the operation
- * @stack_held: external checkpoint: and one to its stack, where its registers
- *	lie: a task that is killed gives it up at once
+ * @task: the task being worked on; the operation holds a reference
  * @dev_file: the session
  * @objhash: shared objects
  * @out: checkpoint: the stream out
@@ -172,27 +216,39 @@ __printf(2, 3) void ckpt_log(struct ckpt_ctx *ctx, const char *fmt, ...);
  * @err_lock: protects @err, @errmsg and the order of lines in the log
  * @err: first error
  * @errmsg: its text
- * @run: pages that are being written or read; pages.c
+ * @compress: checkpoint: CKPT_COMPRESS_* for the contents of pages
+ * @workers: how many work on pages, the caller among them; shared
+ * @pages: what is needed for pages, or NULL; pages.c
  * @running: its place among the checkpoints that are going on
  * @time_real: ns, CLOCK_REALTIME at the checkpoint
  * @time_mono: ns, the host's CLOCK_MONOTONIC then
  * @time_boot: ns, the host's CLOCK_BOOTTIME then
- * @nvcsw: context switches of the frozen task when the checkpoint began
- * @nivcsw: involuntary ones
- * @frozen_regs: copy of its registers then
- * @objs: objects of the task by type; the objhash holds them
- * @mm_copy: list of the areas of its address space
+ * @root: the root of the tree, held
+ * @pid_ns: its pid namespace, held: that of all ids in the image
+ * @init: it is the init of that, and the namespace comes along
+ * @tree: the tasks, the root first
+ * @nr_tasks: how many; of a restart, too
+ * @at: the one being worked on, whose task is @task
+ * @groups: process groups and sessions of the tree; tree_walk.c
+ * @nr_groups: how many
  * @fd: descriptor of the FILE at hand, for messages
+ * @syncs: files that are to be synced; sync.c
+ * @snapshot: of all memory, or NULL; snapshot.c
  * @restart: what only a restart has
  */
 struct ckpt_ctx {
+	struct ckpt_ctx *op;
 	bool restarting;
 	bool self;
 	u64 flags;
 	int ckptid;
 	struct task_struct *task;
-	bool stack_held;
 	struct file *dev_file; /* the session */
+	u32 compress;
+	u32 workers;
+	struct ckpt_pages *pages;
+
+	/* shared */
 	struct ckpt_objhash objhash;
 	struct ckpt_out out;
 	struct ckpt_in in;
@@ -200,16 +256,21 @@ struct ckpt_ctx {
 	struct mutex err_lock; /* protects err, errmsg, err_text */
 	int err;
 	char errmsg[CKPT_ERR_MAX];
-	struct ckpt_run *run; /* of pages.c */
 
 	/* checkpoint */
 	struct list_head running; /* in the list of checkpoint.c */
 	u64 time_real, time_mono, time_boot;
-	unsigned long nvcsw, nivcsw; /* of the frozen task, at collect */
-	struct pt_regs *frozen_regs; /* copy of them */
-	void *objs[CKPT_OBJ_MAX]; /* of the task; the objhash holds them */
-	struct ckpt_mm_copy *mm_copy; /* list of the address space's areas */
+	struct task_struct *root;
+	struct pid_namespace *pid_ns;
+	bool init;
+	struct ckpt_tree_entry *tree;
+	u32 nr_tasks;
+	struct ckpt_tree_entry *at;
+	struct ckpt_group *groups;
+	u32 nr_groups;
 	unsigned int fd; /* of the FILE at hand, for messages */
+	struct list_head syncs;
+	struct ckpt_snapshot *snapshot;
 
 	/* restart */
 	struct ckpt_restart *restart;
@@ -224,13 +285,26 @@ struct ckpt_inherited {
 
 /**
  * struct ckpt_restart - what a restart has and a checkpoint has not
+ *
+ * Of the operation:
  * @header: copy of the image's HEADER
  * @arch: copy of its HEADER_ARCH
- * @tree_task: copy of its TREE_TASK, without pids[]
+ * @pid_ns: the root is to be the init of a pid namespace of their own
+ * @last_pid: pid that was given last in it
+ * @tree: the tasks, ctx->nr_tasks of them
+ * @by_pid: the same, by rising pid
+ * @ghosts: dead leaders of groups and sessions, by rising pid
+ * @nr_ghosts: how many
  * @nr_recs: objects read so far, by type of record
  * @nr_inherited: entries of @inherited
  * @inherited: descriptors that the caller gives
+ *
+ * Of a task's view, which in a restart in place is the operation itself:
+ * @task: its row of the tree
+ * @staged: the staged objects that it is to have, by type
+ * @cred: the credentials that were made for it, until they are committed
  * @committing: the point of no return has been passed
+ * @killed: somebody killed the task before the step that has failed was over
  * @old_mm: the task's own address space, while the new one is in its place
  * @old_pkru: what the task could do with its protection keys before
  * @scratch: during the commit CKPT_SCRATCH_SIZE bytes of the new address
@@ -241,11 +315,21 @@ struct ckpt_inherited {
 struct ckpt_restart {
 	struct ckpt_hdr_header header;
 	struct ckpt_hdr_header_arch arch;
-	struct ckpt_hdr_tree_task tree_task;
+	bool pid_ns;
+	s32 last_pid;
+	struct ckpt_tree_task *tree;
+	struct ckpt_tree_task **by_pid;
+	struct ckpt_ghost *ghosts;
+	u32 nr_ghosts;
 	u32 nr_recs[CKPT_HDR_MAX];
 	int nr_inherited;
 	struct ckpt_inherited *inherited;
+
+	struct ckpt_tree_task *task;
+	void *staged[CKPT_OBJ_MAX];
+	struct cred *cred;
 	bool committing;
+	bool killed;
 	struct mm_struct *old_mm;
 	u32 old_pkru;
 	void __user *scratch;
@@ -274,15 +358,28 @@ struct file *ckpt_restart_inherited(struct ckpt_ctx *ctx, int image_fd);
 /* ---- the resources --------------------------------------------------------- */
 
 /*
- * Commit steps, called by restart.c in this order once the trailer has
- * verified, in the context of the task; @staged is what @restore inserted.
+ * Commit steps, called by restart.c once the trailer has verified, in the
+ * context of the task; @staged is what @restore inserted.  _commit() is called
+ * by the owner of a shared object, _adopt() by the others, later.
  */
 int ckpt_fs_commit(struct ckpt_ctx *ctx, void *staged);
+int ckpt_fs_check(struct ckpt_ctx *ctx, const void *staged);
+int ckpt_fs_adopt(struct ckpt_ctx *ctx, void *staged);
 int ckpt_files_commit(struct ckpt_ctx *ctx, void *staged);
+int ckpt_files_adopt(struct ckpt_ctx *ctx, void *staged);
 int ckpt_sighand_commit(struct ckpt_ctx *ctx, void *staged);
+int ckpt_sighand_adopt(struct ckpt_ctx *ctx, void *staged);
 int ckpt_signal_commit_early(struct ckpt_ctx *ctx, void *staged);
 int ckpt_signal_commit(struct ckpt_ctx *ctx, void *staged);
-int ckpt_cred_commit(struct ckpt_ctx *ctx, void *staged);
+void ckpt_signal_commit_stop(struct ckpt_ctx *ctx, void *staged);
+void ckpt_signal_stop(const void *staged);
+bool ckpt_signal_staged_stopped(const void *staged);
+const struct ckpt_hdr_signal *ckpt_signal_staged_rec(const void *staged);
+void ckpt_signal_forget_children(struct ckpt_ctx *ctx);
+bool ckpt_cred_same(const struct cred *a, const struct cred *b);
+const struct cred *ckpt_cred_prepare(struct ckpt_ctx *ctx);
+void ckpt_cred_forget(struct ckpt_ctx *ctx);
+int ckpt_cred_commit(struct ckpt_ctx *ctx);
 
 /* obj_signal.c: pending queues, for the task's private one too. */
 struct sigpending;
@@ -305,14 +402,15 @@ int ckpt_sigpending_commit(struct ckpt_ctx *ctx,
  * affinity, ids of user memory (robust list, rseq), signal mask, flags.
  */
 struct ckpt_filter {
-	u32 flags; /* CKPT_SECCOMP_LOG */
+	u32 flags; /* CKPT_SECCOMP_* */
 	u32 nr_insns;
 	struct ckpt_seccomp_insn *insn; /* in ckpt_filters.insn */
 };
 
-/* seccomp filters, the oldest one first */
+/* seccomp filters, the oldest one first; those that are shared stand first */
 struct ckpt_filters {
 	u32 nr;
+	u32 nr_shared;
 	struct ckpt_filter *filter;
 	struct ckpt_seccomp_insn *insn;
 };
@@ -327,13 +425,19 @@ struct ckpt_task_image {
 };
 
 int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *t);
-int ckpt_task_save(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_task_save(struct ckpt_ctx *ctx, const struct ckpt_tree_entry *e);
 int ckpt_task_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec);
 void ckpt_task_image_free(struct ckpt_task_image *img);
 /* check, before anything is changed, that the caller may become this task */
 int ckpt_task_check(struct ckpt_ctx *ctx, const struct ckpt_task_image *img);
+int ckpt_task_check_signals(struct ckpt_ctx *ctx,
+			    const struct ckpt_hdr_task *rec);
+void ckpt_task_commit_mask(const struct ckpt_task_image *img);
 /* while the caller's credentials still hold: scheduling, personality, ... */
 int ckpt_task_commit_early(struct ckpt_ctx *ctx,
+			   const struct ckpt_task_image *img);
+/* of a zombie: its name, and how it exits */
+void ckpt_task_commit_dead(struct ckpt_ctx *ctx,
 			   const struct ckpt_task_image *img);
 /* after the new credentials: name, pdeath_signal, mask, rseq, ... */
 int ckpt_task_commit_late(struct ckpt_ctx *ctx,
@@ -361,31 +465,46 @@ int ckpt_restart_block_commit(struct ckpt_ctx *ctx,
 /* obj_mm.c */
 struct ckpt_mm_copy;
 void ckpt_mm_copy_free(struct ckpt_mm_copy *copy);
+int ckpt_mm_enter(struct ckpt_ctx *ctx, void *staged);
 int ckpt_mm_commit(struct ckpt_ctx *ctx, void *staged);
 void ckpt_mm_rollback(struct ckpt_ctx *ctx);
 int ckpt_mm_commit_flags(struct ckpt_ctx *ctx, void *staged);
 
 /* ctx.c */
 struct ckpt_ctx *ckpt_ctx_alloc(struct file *dev_file, int logfd);
+int ckpt_ctx_open_log(struct ckpt_ctx *ctx, int fd);
+void ckpt_ctx_close(struct ckpt_ctx *ctx);
 void ckpt_ctx_free(struct ckpt_ctx *ctx);
 
-/* tree.c */
-int ckpt_tree_collect(struct ckpt_ctx *ctx);
-int ckpt_tree_save(struct ckpt_ctx *ctx);
-int ckpt_tree_check_frozen(struct ckpt_ctx *ctx);
-int ckpt_tree_still_frozen(struct ckpt_ctx *ctx);
+/* tree_walk.c */
+void ckpt_tree_free(struct ckpt_ctx *ctx);
 
 /* checkpoint.c, restart.c: the ioctls */
 struct ckpt_session;
 long ckpt_checkpoint(struct file *dev_file, struct ckpt_ioc_checkpoint *arg);
+long ckpt_checkpoint_stream(struct ckpt_session *session,
+			    struct ckpt_ioc_stream *arg);
+void ckpt_checkpoint_abandon(struct ckpt_session *session);
 long ckpt_restart_coordinate(struct file *dev_file,
 			     struct ckpt_session *session,
 			     const struct ckpt_ioc_restart *arg);
-long ckpt_restart_join(struct file *dev_file, struct ckpt_session *session);
+long ckpt_restart_join(struct ckpt_session *session,
+		       const struct ckpt_ioc_restart *arg);
 long ckpt_restart_self(struct file *dev_file,
 		       const struct ckpt_ioc_restart *arg);
-/* the part of a restart that the task itself does; *ret: what it returns */
-int ckpt_restart_task(struct ckpt_ctx *ctx, long *ret);
+/* the part of a restart that each task does itself; restart.c says more */
+enum ckpt_step {
+	CKPT_STEP_RESTORE, /* one task after the other, as the stream goes */
+	CKPT_STEP_CHECK,
+	CKPT_STEP_EXIT, /* those that have exited, instead of all that follow */
+	CKPT_STEP_OWN,
+	CKPT_STEP_ADOPT,
+	CKPT_STEP_FINISH,
+	CKPT_STEP_GO, /* back to user space */
+};
+
+int ckpt_restart_step(struct ckpt_ctx *ctx, enum ckpt_step step, long *ret);
+void ckpt_restart_undo(struct ckpt_ctx *ctx, int err);
 int ckpt_restart_head(struct ckpt_ctx *ctx);
 
 /* cgroup.c */

@@ -5,10 +5,18 @@
 #include <linux/slab.h>
 #include "ckpt.h"
 #include "pages.h"
-#include "ksym.h"
 #include "obj_file.h"
+#include "snapshot.h"
+#include "sync.h"
 
-static int ctx_open_log(struct ckpt_ctx *ctx, int fd)
+/**
+ * ckpt_ctx_open_log() - have an operation tell its messages
+ * @ctx: operation without a log
+ * @fd: descriptor of the caller, or CHECKPOINT_FD_NONE
+ *
+ * Return: 0 or -EBADF.
+ */
+int ckpt_ctx_open_log(struct ckpt_ctx *ctx, int fd)
 {
 	struct file *file;
 
@@ -40,17 +48,33 @@ struct ckpt_ctx *ckpt_ctx_alloc(struct file *dev_file, int logfd)
 
 	if (!ctx)
 		return ERR_PTR(-ENOMEM);
+	ctx->op = ctx;
 	mutex_init(&ctx->err_lock);
 	INIT_LIST_HEAD(&ctx->out.chunks);
+	INIT_LIST_HEAD(&ctx->syncs);
 	ctx->dev_file = dev_file;
 	ckpt_seq_init(&ctx->in.seq);
 	err = ckpt_objhash_init(ctx);
 	if (!err)
-		err = ctx_open_log(ctx, logfd);
+		err = ckpt_ctx_open_log(ctx, logfd);
 	if (!err)
 		return ctx;
 	ckpt_ctx_free(ctx);
 	return ERR_PTR(err);
+}
+
+/**
+ * ckpt_ctx_close() - let go of what the operation writes to
+ * @ctx: operation
+ */
+void ckpt_ctx_close(struct ckpt_ctx *ctx)
+{
+	if (ctx->out.file)
+		fput(ctx->out.file);
+	if (ctx->logfile)
+		fput(ctx->logfile);
+	ctx->out.file = NULL;
+	ctx->logfile = NULL;
 }
 
 /**
@@ -59,22 +83,16 @@ struct ckpt_ctx *ckpt_ctx_alloc(struct file *dev_file, int logfd)
  */
 void ckpt_ctx_free(struct ckpt_ctx *ctx)
 {
-	ckpt_mm_copy_free(ctx->mm_copy);
 	ckpt_objhash_free(ctx);
 	ckpt_out_free(ctx);
+	ckpt_snapshot_free(ctx);
+	ckpt_sync_free(ctx);
 	ckpt_in_free(ctx);
 	ckpt_pages_free(ctx);
-	if (ctx->out.file)
-		fput(ctx->out.file);
+	ckpt_ctx_close(ctx);
 	if (ctx->in.file)
 		fput(ctx->in.file);
-	if (ctx->logfile)
-		fput(ctx->logfile);
-	if (ctx->stack_held)
-		K(put_task_stack)(ctx->task);
-	if (ctx->task)
-		put_task_struct(ctx->task);
+	ckpt_tree_free(ctx);
 	kvfree(ctx->in.head);
-	kfree(ctx->frozen_regs);
 	kfree(ctx);
 }

@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * /dev/ckpt: sessions, ioctls, the freeze lease, and who may use them.
- *
- * The lease: a session may hold the freezer file of the tasks that it has
- * frozen.  When the session ends, however it ends, the tasks are thawed.
- */
-#include <linux/cgroup.h>
+/* /dev/ckpt: sessions, ioctls, and who may use them. */
 #include <linux/compat.h>
-#include <linux/cred.h>
 #include <linux/file.h>
-#include <linux/magic.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include "ckpt.h"
 #include "dev.h"
 #include "session.h"
-
-#define THAW_TRIES 50 /* ten a second */
 
 int ckpt_unpriv_allowed = 1;
 
@@ -31,86 +22,22 @@ static int session_open(struct inode *inode, struct file *file)
 	if (!session)
 		return -ENOMEM;
 	mutex_init(&session->lock);
+	INIT_LIST_HEAD(&session->leases);
 	init_waitqueue_head(&session->wait);
-	init_completion(&session->done);
+	INIT_LIST_HEAD(&session->joined);
 	session->owner = get_pid(task_tgid(current));
 	file->private_data = session;
 	return stream_open(inode, file);
-}
-
-static bool is_freezer_v1(struct file *file)
-{
-	return file_inode(file)->i_sb->s_magic == CGROUP_SUPER_MAGIC &&
-	       !strcmp(file_dentry(file)->d_name.name, "freezer.state");
-}
-
-static bool is_freezer_v2(struct file *file)
-{
-	return file_inode(file)->i_sb->s_magic == CGROUP2_SUPER_MAGIC &&
-	       !strcmp(file_dentry(file)->d_name.name, "cgroup.freeze");
-}
-
-/*
- * A tool may have been killed because memory was short: the tasks must not stay
- * frozen because there is none to thaw them with.
- */
-static void lease_thaw(struct file *lease)
-{
-	const struct cred *old = override_creds(lease->f_cred);
-	const char *text = is_freezer_v1(lease) ? "THAWED" : "0";
-	int tries = THAW_TRIES;
-	ssize_t n;
-
-	do {
-		loff_t pos = 0;
-
-		n = kernel_write(lease, text, strlen(text), &pos);
-		if (n == -ENOMEM)
-			schedule_timeout_uninterruptible(HZ / 10);
-	} while (n == -ENOMEM && --tries);
-	revert_creds(old);
 }
 
 static int session_release(struct inode *inode, struct file *file)
 {
 	struct ckpt_session *session = file->private_data;
 
-	if (session->lease) {
-		lease_thaw(session->lease);
-		fput(session->lease);
-	}
+	ckpt_leases_end(session);
+	ckpt_checkpoint_abandon(session);
 	put_pid(session->owner);
 	kfree(session);
-	return 0;
-}
-
-static long ioctl_lease(struct ckpt_session *session, void __user *uarg,
-			u32 size)
-{
-	struct ckpt_ioc_lease arg;
-	struct file *file = NULL;
-	int err;
-
-	err = copy_struct_from_user(&arg, sizeof(arg), uarg, size);
-	if (err)
-		return err;
-	if (arg.fd >= 0) {
-		file = fget(arg.fd);
-		if (!file)
-			return -EBADF;
-		if (!(file->f_mode & FMODE_WRITE) ||
-		    (!is_freezer_v1(file) && !is_freezer_v2(file))) {
-			fput(file);
-			return -EINVAL;
-		}
-	} else if (arg.fd != -1) {
-		return -EBADF;
-	}
-	mutex_lock(&session->lock);
-	swap(session->lease, file);
-	mutex_unlock(&session->lock);
-	if (file)
-		fput(file);
 	return 0;
 }
 
@@ -182,8 +109,37 @@ static long ioctl_checkpoint(struct file *file, void __user *uarg, u32 size)
 		return err;
 	if ((arg.flags & ~CHECKPOINT_FLAGS) || arg.stop_ns)
 		return -EINVAL;
+	if (arg.max_extra && !(arg.flags & CHECKPOINT_SNAPSHOT))
+		return -EINVAL;
+	if (arg.compress >= CKPT_COMPRESS_KINDS ||
+	    arg.workers > CKPT_WORKERS_MAX)
+		return -EINVAL;
+	/* all behind it only comes out; what is not reached takes no time */
+	memset_startat(&arg, 0, shared_pages);
 	progress_begin(file, CKPT_PROGRESS_COLLECT);
 	ret = ckpt_checkpoint(file, &arg);
+	atomic_set(&session->progress.phase, CKPT_PROGRESS_IDLE);
+	if (copy_to_user(uarg, &arg, min_t(size_t, size, sizeof(arg))))
+		return ret < 0 ? ret : -EFAULT;
+	return ret;
+}
+
+static long ioctl_stream(struct ckpt_session *session, void __user *uarg,
+			 u32 size)
+{
+	struct ckpt_ioc_stream arg;
+	long ret;
+	int err;
+
+	err = copy_struct_from_user(&arg, sizeof(arg), uarg, size);
+	if (err)
+		return err;
+	if (arg.pad)
+		return -EINVAL;
+	/* what is expected was told when it was saved */
+	atomic64_set(&session->progress.done, 0);
+	atomic_set(&session->progress.phase, CKPT_PROGRESS_WRITE);
+	ret = ckpt_checkpoint_stream(session, &arg);
 	atomic_set(&session->progress.phase, CKPT_PROGRESS_IDLE);
 	if (copy_to_user(uarg, &arg, min_t(size_t, size, sizeof(arg))))
 		return ret < 0 ? ret : -EFAULT;
@@ -202,13 +158,13 @@ static long ioctl_restart(struct file *file, void __user *uarg, u32 size)
 		return err;
 	if ((arg.flags & ~RESTART_FLAGS) || arg.pid < 0)
 		return -EINVAL;
-	if (arg.flags & RESTART_GHOST)
-		return -EOPNOTSUPP;
+	if (arg.workers > CKPT_WORKERS_MAX || arg.task < 0)
+		return -EINVAL;
 	if ((arg.flags & RESTART_FILES_TRUNCATE) &&
 	    (arg.flags & RESTART_FILES_FAIL))
 		return -EINVAL;
 	if (!arg.pid && !(arg.flags & RESTART_TASKSELF))
-		return ckpt_restart_join(file, session);
+		return ckpt_restart_join(session, &arg);
 	progress_begin(file, CKPT_PROGRESS_READ);
 	if (arg.flags & RESTART_TASKSELF)
 		ret = ckpt_restart_self(file, &arg);
@@ -217,6 +173,9 @@ static long ioctl_restart(struct file *file, void __user *uarg, u32 size)
 	atomic_set(&session->progress.phase, CKPT_PROGRESS_IDLE);
 	return ret;
 }
+
+/* Without the size of the structure, which grows and tells its own. */
+#define COMMAND(cmd) ((cmd) & ~IOCSIZE_MASK)
 
 static long session_ioctl_cmd(struct file *file, unsigned int cmd,
 			      void __user *uarg)
@@ -231,15 +190,17 @@ static long session_ioctl_cmd(struct file *file, unsigned int cmd,
 		return -EFAULT;
 	if (size < sizeof(u32) * 2 || size > PAGE_SIZE)
 		return -EINVAL;
-	switch (cmd) {
-	case CKPT_IOC_CHECKPOINT:
+	switch (COMMAND(cmd)) {
+	case COMMAND(CKPT_IOC_CHECKPOINT):
 		return ioctl_checkpoint(file, uarg, size);
-	case CKPT_IOC_RESTART:
+	case COMMAND(CKPT_IOC_RESTART):
 		return ioctl_restart(file, uarg, size);
-	case CKPT_IOC_LEASE:
-		return ioctl_lease(file->private_data, uarg, size);
-	case CKPT_IOC_PROGRESS:
+	case COMMAND(CKPT_IOC_LEASE):
+		return ckpt_lease_ioctl(file->private_data, uarg, size);
+	case COMMAND(CKPT_IOC_PROGRESS):
 		return ioctl_progress(file->private_data, uarg, size);
+	case COMMAND(CKPT_IOC_STREAM):
+		return ioctl_stream(file->private_data, uarg, size);
 	default:
 		return -ENOTTY;
 	}

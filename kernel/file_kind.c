@@ -2,9 +2,10 @@
 /*
  * Which open files an image can hold, and as what.
  *
- * Supported: regular files and directories that have a name, on local file
- * systems; the memory devices null, zero, full, random and urandom; the
- * module's own device; anonymous pipes; terminals, as ends outside the image.
+ * Supported: regular files, directories and FIFOs that have a name, on local file
+ * systems; memfds and other shared memory without a name (obj_shmem.c); the
+ * memory devices null, zero, full, random and urandom; the
+ * module's own device; anonymous pipes; eventfds; terminals, as ends outside the image.
  * Everything else is refused by name: this is a whitelist.  So are files that
  * hold locks or leases, that signal another process (F_SETOWN), that were
  * opened with O_PATH or for ioctl() only, and directories with a change
@@ -25,6 +26,7 @@
 #include "compat/fown.h"
 #include "ksym.h"
 #include "obj_file.h"
+#include "tree.h"
 
 #define TEXT_LEN 128 /* of a path in a message */
 
@@ -77,14 +79,14 @@ static int kind_named(struct ckpt_ctx *ctx, struct file *file, const char *who,
 	const struct super_block *sb = path->dentry->d_sb;
 	char text[TEXT_LEN];
 
+	if (ckpt_file_is_shmem(file))
+		return CKPT_FILE_SHMEM;
 	if (fs_is_local(sb) && !ckpt_path_unlinked(path))
 		return kind;
 	ckpt_path_text(path, text, sizeof(text));
 	if (!fs_is_local(sb))
 		return ckpt_refuse(ctx, who, "%s on a file system of type %s",
 				   text, sb->s_type->name);
-	if (strstarts(text, "/memfd:"))
-		return ckpt_refuse(ctx, who, "a memfd (%s)", text);
 	return ckpt_refuse(ctx, who, "unlinked %s %s",
 			   kind == CKPT_FILE_DIR ? "directory" : "file", text);
 }
@@ -119,9 +121,10 @@ static int kind_fifo(struct ckpt_ctx *ctx, struct file *file, const char *who)
 {
 	char text[TEXT_LEN];
 
-	if (file_inode(file)->i_sb->s_magic == PIPEFS_MAGIC &&
-	    file->f_op == KDATA(pipefifo_fops))
-		return CKPT_FILE_PIPE;
+	if (file->f_op == KDATA(pipefifo_fops))
+		return file_inode(file)->i_sb->s_magic == PIPEFS_MAGIC ?
+			       CKPT_FILE_PIPE :
+			       kind_named(ctx, file, who, CKPT_FILE_FIFO);
 	ckpt_path_text(ckpt_file_path(file), text, sizeof(text));
 	return ckpt_refuse(ctx, who, "a FIFO (%s)", text);
 }
@@ -131,6 +134,8 @@ static int kind_other(struct ckpt_ctx *ctx, struct file *file, const char *who)
 	struct inode *inode = file_inode(file);
 	char text[TEXT_LEN];
 
+	if (ckpt_file_is_eventfd(file))
+		return CKPT_FILE_EVENTFD;
 	ckpt_path_text(ckpt_file_path(file), text, sizeof(text));
 	if (S_ISBLK(inode->i_mode))
 		return ckpt_refuse(ctx, who, "block device %u:%u (%s)",
@@ -156,18 +161,32 @@ static int kind_by_type(struct ckpt_ctx *ctx, struct file *file,
 	return kind_other(ctx, file, who);
 }
 
-static bool fown_is_task(const struct ckpt_fown *fown, struct task_struct *t)
+/* A task of the tree, or a group that one leads. */
+static bool fown_in_tree(struct ckpt_ctx *ctx, const struct ckpt_fown *fown)
 {
-	switch (fown->type) {
-	case PIDTYPE_PID:
-		return fown->pid == task_pid(t);
-	case PIDTYPE_TGID:
-		return fown->pid == task_tgid(t);
-	case PIDTYPE_PGID:
-		return fown->pid == task_pgrp(t);
-	default:
-		return false;
+	struct task_struct *t = ctx->task;
+	u32 i;
+
+	if (fown->type == PIDTYPE_PGID && fown->pid == task_pgrp(t) &&
+	    ckpt_tree_group_outside(ctx, t, PIDTYPE_PGID))
+		return true; /* it will be the restarter's */
+	for (i = 0; i < ctx->nr_tasks; i++) {
+		t = ctx->tree[i].task;
+		if (fown->pid != task_pid(t))
+			continue;
+		switch (fown->type) {
+		case PIDTYPE_PID:
+			return true;
+		case PIDTYPE_TGID:
+			return thread_group_leader(t);
+		case PIDTYPE_PGID:
+			return thread_group_leader(t) &&
+			       !ckpt_tree_group_outside(ctx, t, PIDTYPE_PGID);
+		default:
+			return false;
+		}
 	}
+	return false;
 }
 
 static int check_owner(struct ckpt_ctx *ctx, struct file *file, const char *who)
@@ -179,7 +198,7 @@ static int check_owner(struct ckpt_ctx *ctx, struct file *file, const char *who)
 	if (!fown.pid)
 		return 0;
 	rcu_read_lock();
-	own = fown_is_task(&fown, ctx->task);
+	own = fown_in_tree(ctx, &fown);
 	rcu_read_unlock();
 	nr = pid_vnr(fown.pid);
 	put_pid(fown.pid);
@@ -217,8 +236,8 @@ static int check_state(struct ckpt_ctx *ctx, struct file *file, int kind,
  * @file: open file of ctx->task, or one that it has mapped
  * @who: "fd 3", for messages
  *
- * An anonymous pipe is CKPT_FILE_PIPE here; whether it lies within the tasks
- * is known when all of them have been collected (ckpt_pipe_save_end()).
+ * An anonymous pipe is CKPT_FILE_PIPE here, a FIFO CKPT_FILE_FIFO; whether it
+ * lies within the tasks is known when all of them have been collected (ckpt_pipe_save_end()).
  *
  * Return: a CKPT_FILE_*, or a negative errno that has been reported.
  */

@@ -18,6 +18,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
+#include "behind.h"
 #include "ckpt.h"
 #include "compat/mm.h"
 #include "pages.h"
@@ -134,6 +135,53 @@ int ckpt_out_pages(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *vma,
 	return 0;
 }
 
+/**
+ * ckpt_out_shmem() - the pages of shared memory come here
+ * @ctx: checkpoint
+ * @mapping: its page cache; the objhash holds its owner
+ * @size: bytes of it
+ * @objref: of the SHMEM
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_out_shmem(struct ckpt_ctx *ctx, struct address_space *mapping,
+		   u64 size, int objref)
+{
+	struct out_mark *mark = out_reserve(ctx, MARK_TYPE, sizeof(*mark));
+
+	if (IS_ERR(mark))
+		return PTR_ERR(mark);
+	mark->job.mapping = mapping;
+	mark->job.shared = true;
+	mark->job.mm_objref = objref;
+	mark->job.end = PAGE_ALIGN(size);
+	return 0;
+}
+
+/**
+ * ckpt_out_jobs() - visit the marks of all pages that are to come
+ * @ctx: checkpoint, save step over
+ * @fn: called for each, in order; may change it; not 0 ends the visit
+ *
+ * Return: what @fn returned last, or 0.
+ */
+int ckpt_out_jobs(struct ckpt_ctx *ctx,
+		  int (*fn)(struct ckpt_ctx *ctx, struct ckpt_pages_job *job))
+{
+	struct ckpt_chunk *chunk;
+	struct out_mark *mark;
+	size_t pos;
+	int ret = 0;
+
+	list_for_each_entry(chunk, &ctx->out.chunks, list)
+		for (pos = 0; pos < chunk->used && !ret; pos += mark->h.len) {
+			mark = (struct out_mark *)(chunk->data + pos);
+			if (mark->h.type == MARK_TYPE)
+				ret = fn(ctx, &mark->job);
+		}
+	return ret;
+}
+
 /* An error of the image's file, told once. */
 static int out_error(struct ckpt_ctx *ctx, ssize_t err)
 {
@@ -198,6 +246,7 @@ int ckpt_out_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 		}
 		iov_iter_advance(iter, n);
 		ctx->out.written += n;
+		ckpt_out_behind(ctx);
 		ckpt_progress_done(ctx, ctx->out.written);
 		if (fatal_signal_pending(current) ||
 		    (!ctx->self && signal_pending(current)))
@@ -348,6 +397,12 @@ int ckpt_out_head_and_error(struct ckpt_ctx *ctx)
 	return err;
 }
 
+static int job_free(struct ckpt_ctx *ctx, struct ckpt_pages_job *job)
+{
+	ckpt_pages_unkeep(job);
+	return 0;
+}
+
 /**
  * ckpt_out_free() - free the records in memory
  * @ctx: checkpoint
@@ -356,6 +411,7 @@ void ckpt_out_free(struct ckpt_ctx *ctx)
 {
 	struct ckpt_chunk *chunk, *tmp;
 
+	ckpt_out_jobs(ctx, job_free);
 	list_for_each_entry_safe(chunk, tmp, &ctx->out.chunks, list)
 		kvfree(chunk);
 	INIT_LIST_HEAD(&ctx->out.chunks);
@@ -370,14 +426,14 @@ static int in_error(struct ckpt_ctx *ctx, ssize_t err)
 	case 0:
 		return ckpt_fail(ctx, -EINVAL, "image",
 				 "truncated: it ends at byte %llu",
-				 ctx->in.pos);
+				 ctx->op->in.pos);
 	case -ERESTARTSYS:
 	case -ERESTARTNOINTR:
 	case -EINTR:
 		return ckpt_fail(ctx, -EINTR, "image", "interrupted");
 	default:
 		return ckpt_fail(ctx, err, "image", "read failed at byte %llu",
-				 ctx->in.pos);
+				 ctx->op->in.pos);
 	}
 }
 
@@ -390,7 +446,7 @@ static int in_error(struct ckpt_ctx *ctx, ssize_t err)
  */
 int ckpt_in_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 {
-	struct file *file = ctx->in.file;
+	struct file *file = ctx->op->in.file;
 	struct iov_iter part;
 	ssize_t n;
 
@@ -403,8 +459,8 @@ int ckpt_in_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 			return in_error(ctx, n == -EAGAIN ? -EINTR : n);
 		}
 		iov_iter_advance(iter, n);
-		ctx->in.pos += n;
-		ckpt_progress_done(ctx, ctx->in.pos);
+		ctx->op->in.pos += n;
+		ckpt_progress_done(ctx, ctx->op->in.pos);
 		if (fatal_signal_pending(current))
 			return in_error(ctx, -EINTR);
 	}
@@ -421,7 +477,7 @@ int ckpt_in_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
  */
 int ckpt_in_read(struct ckpt_ctx *ctx, void *buf, size_t len)
 {
-	struct ckpt_in *in = &ctx->in;
+	struct ckpt_in *in = &ctx->op->in;
 	struct iov_iter iter;
 	struct kvec vec;
 	size_t n;
@@ -446,7 +502,7 @@ int ckpt_in_read(struct ckpt_ctx *ctx, void *buf, size_t len)
  */
 int ckpt_in_peek(struct ckpt_ctx *ctx)
 {
-	struct ckpt_in *in = &ctx->in;
+	struct ckpt_in *in = &ctx->op->in;
 	struct ckpt_rec_front front;
 	const char *why;
 	u64 pos = in->pos;
@@ -472,7 +528,7 @@ int ckpt_in_peek(struct ckpt_ctx *ctx)
 
 static int in_room(struct ckpt_ctx *ctx, size_t len)
 {
-	struct ckpt_in *in = &ctx->in;
+	struct ckpt_in *in = &ctx->op->in;
 	size_t size = max_t(size_t, roundup_pow_of_two(len), PAGE_SIZE);
 
 	if (in->rec_size >= len)
@@ -490,12 +546,12 @@ static int in_room(struct ckpt_ctx *ctx, size_t len)
 
 static int in_checked(struct ckpt_ctx *ctx)
 {
-	struct ckpt_hdr *rec = ctx->in.rec;
+	struct ckpt_hdr *rec = ctx->op->in.rec;
 	const char *why;
 
 	why = ckpt_check_rec(rec);
 	if (!why)
-		why = ckpt_seq_next(&ctx->in.seq, rec);
+		why = ckpt_seq_next(&ctx->op->in.seq, rec);
 	if (why)
 		return ckpt_fail(ctx, -EINVAL, "image", "not valid: %s", why);
 	return 0;
@@ -510,11 +566,11 @@ static void in_digest(struct ckpt_in *in, u64 csum)
 
 /*
  * Pages do not fit into memory: read the ranges, leave the rest to pages.c,
- * which ends with ckpt_in_pages_verify().
+ * which ends with ckpt_in_pages_count().
  */
 static int in_pgarr(struct ckpt_ctx *ctx)
 {
-	struct ckpt_in *in = &ctx->in;
+	struct ckpt_in *in = &ctx->op->in;
 	struct ckpt_hdr_pgarr *p = (struct ckpt_hdr_pgarr *)in->rec;
 	/* with its first range, mostly its only one */
 	size_t fixed = struct_size(p, range, 1) - sizeof(struct ckpt_rec_front);
@@ -544,25 +600,23 @@ static int in_pgarr(struct ckpt_ctx *ctx)
 }
 
 /**
- * ckpt_in_pages_verify() - end the record of a run of pages
- * @ctx: restart; ctx->in.hash has seen all of the record
+ * ckpt_in_pages_count() - the contents of a run of pages have been read
+ * @ctx: restart
+ * @sum: set to the checksum of the record up to them
  *
- * Return: 0, or a negative errno that has been reported.
+ * The caller verifies the record, sooner or later.
  */
-int ckpt_in_pages_verify(struct ckpt_ctx *ctx)
+void ckpt_in_pages_count(struct ckpt_ctx *ctx, struct xxh64_state *sum)
 {
-	struct ckpt_rec_front *front = (struct ckpt_rec_front *)ctx->in.rec;
+	struct ckpt_rec_front *front = (struct ckpt_rec_front *)ctx->op->in.rec;
 
-	if (xxh64_digest(&ctx->in.hash) != front->csum)
-		return ckpt_fail(ctx, -EBADMSG, "image",
-				 "damaged: wrong checksum of a run of pages");
-	in_digest(&ctx->in, front->csum);
-	return 0;
+	*sum = ctx->op->in.hash;
+	in_digest(&ctx->op->in, front->csum);
 }
 
 static int in_plain(struct ckpt_ctx *ctx)
 {
-	struct ckpt_in *in = &ctx->in;
+	struct ckpt_in *in = &ctx->op->in;
 	struct ckpt_rec_front *front;
 	size_t len = in->peeked.len - sizeof(*front);
 	int err;
@@ -590,9 +644,9 @@ static int in_plain(struct ckpt_ctx *ctx)
 
 static int in_trailer(struct ckpt_ctx *ctx)
 {
-	const struct ckpt_hdr_trailer *t = (void *)ctx->in.rec;
+	const struct ckpt_hdr_trailer *t = (void *)ctx->op->in.rec;
 
-	if (t->digest == ctx->in.digest)
+	if (t->digest == ctx->op->in.digest)
 		return 0;
 	return ckpt_fail(ctx, -EBADMSG, "image",
 			 "damaged: records are missing or moved");
@@ -609,7 +663,7 @@ static int in_trailer(struct ckpt_ctx *ctx)
  */
 const struct ckpt_hdr *ckpt_in_rec(struct ckpt_ctx *ctx)
 {
-	struct ckpt_in *in = &ctx->in;
+	struct ckpt_in *in = &ctx->op->in;
 	int type, err;
 
 	if (fatal_signal_pending(current))
@@ -666,7 +720,7 @@ const struct ckpt_hdr *ckpt_in_expect(struct ckpt_ctx *ctx,
  */
 void ckpt_in_free(struct ckpt_ctx *ctx)
 {
-	kvfree(ctx->in.rec);
-	ctx->in.rec = NULL;
-	ctx->in.rec_size = 0;
+	kvfree(ctx->op->in.rec);
+	ctx->op->in.rec = NULL;
+	ctx->op->in.rec_size = 0;
 }

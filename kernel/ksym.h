@@ -15,6 +15,7 @@
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
+struct address_space;
 struct btf;
 struct cpumask;
 struct cred;
@@ -39,6 +40,7 @@ struct path;
 struct pt_regs;
 struct rlimit;
 struct rq;
+struct rusage;
 struct sighand_struct;
 struct sock_filter;
 struct task_struct;

@@ -6,6 +6,7 @@
 #include "compat/sysctl.h"
 #include "dev.h"
 #include "ksym.h"
+#include "snapshot.h"
 
 /* The empty entry ends the table on 6.1. */
 static struct ctl_table ckpt_table[] = {
@@ -42,6 +43,7 @@ static int __init ckpt_init(void)
 static void __exit ckpt_exit(void)
 {
 	ckpt_dev_exit();
+	ckpt_snapshot_exit();
 	unregister_sysctl_table(ckpt_sysctl);
 }
 

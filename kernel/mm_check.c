@@ -20,6 +20,7 @@
 #include "compat/mm.h"
 #include "ksym.h"
 #include "mm.h"
+#include "obj_file.h"
 
 #define VM_KNOWN                                                               \
 	(VM_READ | VM_WRITE | VM_EXEC | VM_SHARED | VM_MAYREAD | VM_MAYWRITE | \
@@ -107,29 +108,11 @@ int ckpt_area_kind(struct ckpt_ctx *ctx, const struct mm_struct *mm,
 	if (!(area->flags & VM_MAYSHARE))
 		return CKPT_VMA_FILE;
 	if (shmem_mapping(area->file->f_mapping) &&
-	    !file_inode(area->file)->i_nlink)
+	    !file_inode(area->file)->i_nlink && !ckpt_file_is_shmem(area->file))
 		return ckpt_refuse(ctx, "area", "%lx-%lx: %s", area->start,
 				   area->end,
-				   "shared anonymous memory (or SysV shared memory, or a memfd)");
+				   "SysV shared memory, or an unlinked file on tmpfs, or memory of a driver");
 	return CKPT_VMA_SHARED_FILE;
-}
-
-/* Whether someone outside works in the task's address space. */
-static bool other_user(struct task_struct *t, const struct mm_struct *mm)
-{
-	struct task_struct *p;
-	bool found = false;
-
-	rcu_read_lock();
-	for_each_process(p) {
-		if (p->signal == t->signal || (p->flags & PF_KTHREAD))
-			continue;
-		found = READ_ONCE(p->mm) == mm;
-		if (found)
-			break;
-	}
-	rcu_read_unlock();
-	return found;
 }
 
 /**
@@ -154,8 +137,5 @@ int ckpt_mm_check(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	if (mm->def_flags & ~(VM_LOCKED | VM_LOCKONFAULT | VM_NOHUGEPAGE))
 		return ckpt_refuse(ctx, "memory", "default area flags %#lx",
 				   mm->def_flags);
-	if (other_user(ctx->task, mm))
-		return ckpt_refuse(ctx, "memory", "%s",
-				   "sharing it with another process (CLONE_VM)");
 	return 0;
 }

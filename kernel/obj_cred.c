@@ -16,9 +16,10 @@
  * one after the other, and nothing else; what it may not have is refused by
  * name.  The security modules are asked as those calls ask them.
  *
- * The staged object is a complete struct cred, so that the commit can't fail.
- * It makes the task undumpable and clears pdeath_signal where ids change, as
- * always; both are restored after it.
+ * Each task makes its own before the commit, complete, so that this can't fail;
+ * those of one task would be of no use to another, whose namespaces, keyrings
+ * and labels may differ.  The commit makes the task undumpable and clears
+ * pdeath_signal where ids change, as always; both are restored after it.
  *
  * Locking: none; credentials don't change once they are in use, and another
  * task's are reached by RCU and held by a reference.
@@ -33,6 +34,7 @@
 #include "compat/cred.h"
 #include "ckpt.h"
 #include "ksym.h"
+#include "tree_restart.h"
 
 #define CAPS_KNOWN (BIT_ULL(CAP_LAST_CAP + 1) - 1)
 #define ID_NONE ((u32)-1)
@@ -113,6 +115,40 @@ static int cred_collect(struct ckpt_ctx *ctx, void *ptr)
 }
 
 /* False if an id has no number in the task's user namespace. */
+/**
+ * ckpt_cred_same() - whether an image has the same of two tasks' credentials
+ * @a: collected, so it has nothing that is refused
+ * @b: the same
+ *
+ * Return: true if so.
+ */
+bool ckpt_cred_same(const struct cred *a, const struct cred *b)
+{
+	const struct group_info *ga = a->group_info, *gb = b->group_info;
+	int i;
+
+	if (a == b)
+		return true;
+	if (a->user_ns != b->user_ns || a->securebits != b->securebits ||
+	    ga->ngroups != gb->ngroups)
+		return false;
+	for (i = 0; i < ga->ngroups; i++)
+		if (!gid_eq(ga->gid[i], gb->gid[i]))
+			return false;
+	return uid_eq(a->uid, b->uid) && uid_eq(a->euid, b->euid) &&
+	       uid_eq(a->suid, b->suid) && uid_eq(a->fsuid, b->fsuid) &&
+	       gid_eq(a->gid, b->gid) && gid_eq(a->egid, b->egid) &&
+	       gid_eq(a->sgid, b->sgid) && gid_eq(a->fsgid, b->fsgid) &&
+	       !memcmp(&a->cap_inheritable, &b->cap_inheritable,
+		       sizeof(kernel_cap_t)) &&
+	       !memcmp(&a->cap_permitted, &b->cap_permitted,
+		       sizeof(kernel_cap_t)) &&
+	       !memcmp(&a->cap_effective, &b->cap_effective,
+		       sizeof(kernel_cap_t)) &&
+	       !memcmp(&a->cap_bset, &b->cap_bset, sizeof(kernel_cap_t)) &&
+	       !memcmp(&a->cap_ambient, &b->cap_ambient, sizeof(kernel_cap_t));
+}
+
 static bool cred_ids_save(struct ckpt_hdr_cred *rec, const struct cred *cred)
 {
 	struct user_namespace *ns = cred->user_ns;
@@ -411,39 +447,92 @@ static int cred_fill(struct ckpt_ctx *ctx, struct cred *new,
 	return 0;
 }
 
+/* What is staged is the record: each task asks for itself, in its own name. */
 static int cred_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 {
 	const struct ckpt_hdr_cred *rec = (const void *)h;
-	struct cred *new;
+	void *staged = kvmalloc(rec->h.len, GFP_KERNEL_ACCOUNT);
 	int err;
 
-	if (current_cred() != current_real_cred())
-		return ckpt_fail(ctx, -EBUSY, "credentials",
-				 "the caller's are overridden");
-	new = prepare_creds();
-	if (!new)
+	if (!staged)
 		return ckpt_fail(ctx, -ENOMEM, "credentials", "out of memory");
-	err = cred_fill(ctx, new, rec);
-	if (!err)
-		err = ckpt_obj_insert(ctx, rec->objref, CKPT_OBJ_CRED, new);
+	memcpy(staged, rec, rec->h.len);
+	err = ckpt_obj_insert(ctx, rec->objref, CKPT_OBJ_CRED, staged);
 	if (err)
-		abort_creds(new);
+		kvfree(staged);
 	return err;
 }
 
+static void cred_unstage(void *ptr)
+{
+	kvfree(ptr);
+}
+
 /**
- * ckpt_cred_commit() - give current the credentials of the image
- * @ctx: restart, committing
- * @staged: what the restore step made; it keeps its own reference
+ * ckpt_cred_prepare() - the credentials that current is to have
+ * @ctx: restart, or current's view of it; nothing committed yet
+ *
+ * They are made when they are first asked for.  Tasks that shared one in the image
+ * have one each.
+ *
+ * Return: them, borrowed from the view, which has them until they are committed;
+ * or an error that has been reported.
+ */
+const struct cred *ckpt_cred_prepare(struct ckpt_ctx *ctx)
+{
+	const struct ckpt_hdr_cred *rec;
+	struct cred *new;
+	int err;
+
+	if (ctx->restart->cred)
+		return ctx->restart->cred;
+	rec = ckpt_obj_fetch(ctx, ctx->restart->task->rec.cred_objref,
+			     CKPT_OBJ_CRED);
+	if (IS_ERR(rec))
+		return ERR_CAST(rec);
+	if (current_cred() != current_real_cred())
+		return ERR_PTR(ckpt_fail(ctx, -EBUSY, "credentials",
+					 "the caller's are overridden"));
+	new = prepare_creds();
+	if (!new)
+		return ERR_PTR(ckpt_fail(ctx, -ENOMEM, "credentials",
+					 "out of memory"));
+	err = cred_fill(ctx, new, rec);
+	if (err) {
+		abort_creds(new);
+		return ERR_PTR(err);
+	}
+	ctx->restart->cred = new;
+	return new;
+}
+
+/**
+ * ckpt_cred_forget() - free credentials that were not committed
+ * @ctx: restart, or a view of it
+ */
+void ckpt_cred_forget(struct ckpt_ctx *ctx)
+{
+	if (ctx->restart->cred)
+		abort_creds(ctx->restart->cred);
+	ctx->restart->cred = NULL;
+}
+
+/**
+ * ckpt_cred_commit() - give current the credentials that were made for it
+ * @ctx: restart, or current's view of it, committing
  *
  * Return: 0, or a negative errno that has been reported.
  */
-int ckpt_cred_commit(struct ckpt_ctx *ctx, void *staged)
+int ckpt_cred_commit(struct ckpt_ctx *ctx)
 {
-	if (WARN_ON_ONCE(current_cred() != current_real_cred()))
+	struct cred *new = ctx->restart->cred;
+
+	if (WARN_ON_ONCE(current_cred() != current_real_cred() ||
+			 new->user_ns != current_user_ns()))
 		return ckpt_fail(ctx, -EBUSY, "credentials",
-				 "the caller's are overridden");
-	return commit_creds((struct cred *)get_cred(staged));
+				 "the caller's have changed");
+	ctx->restart->cred = NULL;
+	return commit_creds(new);
 }
 
 const struct ckpt_obj_ops ckpt_cred_ops = {
@@ -453,5 +542,5 @@ const struct ckpt_obj_ops ckpt_cred_ops = {
 	.collect = cred_collect,
 	.save = cred_save,
 	.restore = cred_restore,
-	.unstage = cred_drop,
+	.unstage = cred_unstage,
 };

@@ -30,6 +30,8 @@
 #include "compat/file.h"
 #include "compat/fown.h"
 #include "obj_file.h"
+#include "sync.h"
+#include "tree_restart.h"
 
 /* F_GETFL flags that are kept; the others have done their work at open. */
 #define FILE_FLAGS                                                         \
@@ -67,19 +69,12 @@ static void file_who(struct ckpt_ctx *ctx, struct file *file, char *who)
 		strscpy(who, "mapped file", CKPT_WHO_LEN);
 }
 
-static int file_sync(struct ckpt_ctx *ctx, struct file *file, const char *who)
+static int file_sync(struct ckpt_ctx *ctx, struct file *file)
 {
-	char text[64];
-	int err;
-
 	if (!(ctx->flags & CHECKPOINT_SYNC_FILES) ||
 	    !(file->f_mode & FMODE_WRITE) || !file->f_op->fsync)
 		return 0;
-	err = vfs_fsync(file, 0);
-	if (!err)
-		return 0;
-	ckpt_path_text(ckpt_file_path(file), text, sizeof(text));
-	return ckpt_fail(ctx, err, who, "%s cannot be written to disk", text);
+	return ckpt_sync_file(ctx, file);
 }
 
 static int file_collect(struct ckpt_ctx *ctx, void *ptr)
@@ -92,10 +87,17 @@ static int file_collect(struct ckpt_ctx *ctx, void *ptr)
 	kind = ckpt_file_kind(ctx, file, who);
 	if (kind < 0)
 		return kind;
-	if (kind == CKPT_FILE_PIPE)
+	switch (kind) {
+	case CKPT_FILE_PIPE:
+	case CKPT_FILE_FIFO:
 		return ckpt_pipe_collect_end(ctx, file);
-	if (kind == CKPT_FILE_REG)
-		return file_sync(ctx, file, who);
+	case CKPT_FILE_SHMEM:
+		return ckpt_shmem_collect_file(ctx, file);
+	case CKPT_FILE_EVENTFD:
+		return ckpt_eventfd_collect_file(ctx, file);
+	case CKPT_FILE_REG:
+		return file_sync(ctx, file);
+	}
 	return 0;
 }
 
@@ -111,8 +113,13 @@ static void file_drop(void *ptr)
 
 /* ---- save ------------------------------------------------------------------ */
 
+static bool kind_has_offset(u32 kind)
+{
+	return kind < CKPT_FILE_PIPE || kind == CKPT_FILE_SHMEM;
+}
+
 /* As ckpt_path_text(), but not to be had is an error: the image keeps it. */
-static char *external_text(struct ckpt_ctx *ctx, struct file *file)
+static char *external_text(struct ckpt_ctx *ctx, struct file *file, int kind)
 {
 	char *page = kmalloc(PATH_MAX, GFP_KERNEL), *text, *ret = NULL;
 
@@ -120,7 +127,9 @@ static char *external_text(struct ckpt_ctx *ctx, struct file *file)
 		text = d_path(ckpt_file_path(file), page, PATH_MAX);
 		if (IS_ERR(text))
 			text = "(unknown path)";
-		if (S_ISFIFO(file_inode(file)->i_mode))
+		if (kind == CKPT_FILE_SHMEM || kind == CKPT_FILE_EVENTFD)
+			ret = kstrdup(text, GFP_KERNEL_ACCOUNT);
+		else if (S_ISFIFO(file_inode(file)->i_mode))
 			ret = kasprintf(GFP_KERNEL_ACCOUNT, "%.255s, %s end",
 					text,
 					file->f_mode & FMODE_WRITE ? "write" :
@@ -138,12 +147,13 @@ static char *external_text(struct ckpt_ctx *ctx, struct file *file)
 static char *file_text(struct ckpt_ctx *ctx, struct file *file, int kind,
 		       const char *who)
 {
-	if (kind == CKPT_FILE_EXTERNAL || kind == CKPT_FILE_PIPE)
-		return external_text(ctx, file);
+	if (kind >= CKPT_FILE_PIPE && kind != CKPT_FILE_FIFO)
+		return external_text(ctx, file, kind);
 	return ckpt_path_save(ctx, ckpt_file_path(file), who);
 }
 
-static void file_save_owner(struct ckpt_hdr_file *rec, struct file *file)
+static void file_save_owner(struct ckpt_ctx *ctx, struct ckpt_hdr_file *rec,
+			    struct file *file)
 {
 	struct ckpt_fown fown = ckpt_fown_get(file);
 
@@ -151,7 +161,7 @@ static void file_save_owner(struct ckpt_hdr_file *rec, struct file *file)
 	rec->owner_sig = fown.signum;
 	if (!fown.pid)
 		return;
-	rec->owner_pid = pid_vnr(fown.pid);
+	rec->owner_pid = pid_nr_ns(fown.pid, ctx->pid_ns);
 	if (fown.type == PIDTYPE_PID)
 		rec->owner_type = F_OWNER_TID;
 	else if (fown.type == PIDTYPE_TGID)
@@ -174,7 +184,7 @@ static void file_save_stat(struct ckpt_hdr_file *rec, const struct kstat *st)
 
 static int file_save_rec(struct ckpt_ctx *ctx, struct file *file, int objref,
 			 const struct kstat *st, const char *text, int kind,
-			 int pipe_objref)
+			 int obj_objref)
 {
 	size_t len = strlen(text) + 1;
 	struct ckpt_hdr_file *rec;
@@ -192,11 +202,17 @@ static int file_save_rec(struct ckpt_ctx *ctx, struct file *file, int objref,
 		rec->f_mode |= CKPT_FMODE_READ;
 	if (file->f_mode & FMODE_WRITE)
 		rec->f_mode |= CKPT_FMODE_WRITE;
-	rec->obj_objref = pipe_objref;
+	/* opened by nobody, it does not count as a writer */
+	if (kind == CKPT_FILE_SHMEM && file->f_mode & FMODE_WRITE &&
+	    !(file->f_mode & FMODE_WRITER))
+		rec->f_mode |= CKPT_FMODE_MADE;
+	if (kind == CKPT_FILE_FIFO && ckpt_fifo_reader_alone(file))
+		rec->f_mode |= CKPT_FMODE_ALONE;
+	rec->obj_objref = obj_objref;
 	rec->owner_type = -1;
 	if (kind != CKPT_FILE_EXTERNAL)
-		file_save_owner(rec, file);
-	if (kind != CKPT_FILE_EXTERNAL && kind != CKPT_FILE_PIPE)
+		file_save_owner(ctx, rec, file);
+	if (kind_has_offset(kind))
 		rec->pos = file->f_pos;
 	file_save_stat(rec, st);
 	rec->path_len = len;
@@ -204,9 +220,30 @@ static int file_save_rec(struct ckpt_ctx *ctx, struct file *file, int objref,
 	return 0;
 }
 
+/* The object of its own that the file's state is; a pipe's may be elsewhere. */
+static int file_save_object(struct ckpt_ctx *ctx, struct file *file, int *kind,
+			    const char *who)
+{
+	int objref;
+
+	switch (*kind) {
+	case CKPT_FILE_PIPE:
+	case CKPT_FILE_FIFO:
+		objref = ckpt_pipe_save_end(ctx, file, who);
+		if (!objref)
+			*kind = CKPT_FILE_EXTERNAL;
+		return objref;
+	case CKPT_FILE_SHMEM:
+		return ckpt_shmem_save_file(ctx, file);
+	case CKPT_FILE_EVENTFD:
+		return ckpt_eventfd_save_file(ctx, file);
+	}
+	return 0;
+}
+
 static int file_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 {
-	int kind, err, pipe_objref = 0;
+	int kind, err, obj_objref;
 	struct file *file = ptr;
 	char who[CKPT_WHO_LEN];
 	struct kstat st;
@@ -216,13 +253,9 @@ static int file_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 	kind = ckpt_file_kind(ctx, file, who);
 	if (kind < 0)
 		return kind;
-	if (kind == CKPT_FILE_PIPE) {
-		pipe_objref = ckpt_pipe_save_end(ctx, file, who);
-		if (pipe_objref < 0)
-			return pipe_objref;
-		if (!pipe_objref)
-			kind = CKPT_FILE_EXTERNAL;
-	}
+	obj_objref = file_save_object(ctx, file, &kind, who);
+	if (obj_objref < 0)
+		return obj_objref;
 	err = vfs_getattr_nosec(ckpt_file_path(file), &st, STATX_BASIC_STATS,
 				AT_STATX_SYNC_AS_STAT);
 	if (err)
@@ -231,7 +264,7 @@ static int file_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 	text = file_text(ctx, file, kind, who);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
-	err = file_save_rec(ctx, file, objref, &st, text, kind, pipe_objref);
+	err = file_save_rec(ctx, file, objref, &st, text, kind, obj_objref);
 	kfree(text);
 	return err;
 }
@@ -250,13 +283,14 @@ static void file_unstage(void *ptr)
 
 static int file_check_rec(struct ckpt_ctx *ctx, const struct ckpt_hdr_file *rec)
 {
+	const u32 special = CKPT_FMODE_MADE | CKPT_FMODE_ALONE;
 	u32 acc = rec->f_flags & O_ACCMODE, mode = 0;
 
 	if (acc != O_WRONLY)
 		mode |= CKPT_FMODE_READ;
 	if (acc != O_RDONLY)
 		mode |= CKPT_FMODE_WRITE;
-	if (acc == O_ACCMODE || mode != rec->f_mode)
+	if (acc == O_ACCMODE || mode != (rec->f_mode & ~special))
 		return ckpt_fail(ctx, -EINVAL, "file",
 				 "flags %#o do not fit access mode %u",
 				 rec->f_flags, rec->f_mode);
@@ -273,6 +307,22 @@ static int file_check_rec(struct ckpt_ctx *ctx, const struct ckpt_hdr_file *rec)
 	return 0;
 }
 
+static int file_check_object(struct ckpt_ctx *ctx,
+			     const struct ckpt_hdr_file *rec)
+{
+	static const enum ckpt_obj_type types[CKPT_FILE_KINDS] = {
+		[CKPT_FILE_PIPE] = CKPT_OBJ_PIPE,
+		[CKPT_FILE_SHMEM] = CKPT_OBJ_SHMEM,
+		[CKPT_FILE_EVENTFD] = CKPT_OBJ_EVENTFD,
+		[CKPT_FILE_FIFO] = CKPT_OBJ_PIPE,
+	};
+	void *obj = NULL;
+
+	if (types[rec->kind])
+		obj = ckpt_obj_fetch(ctx, rec->obj_objref, types[rec->kind]);
+	return PTR_ERR_OR_ZERO(obj);
+}
+
 static int file_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 {
 	const struct ckpt_hdr_file *rec = (const void *)h;
@@ -282,13 +332,9 @@ static int file_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 	err = file_check_rec(ctx, rec);
 	if (err)
 		return err;
-	if (rec->kind == CKPT_FILE_PIPE) {
-		void *pipe = ckpt_obj_fetch(ctx, rec->obj_objref,
-					    CKPT_OBJ_PIPE);
-
-		if (IS_ERR(pipe))
-			return PTR_ERR(pipe);
-	}
+	err = file_check_object(ctx, rec);
+	if (err)
+		return err;
 	sf = kzalloc(sizeof(*sf), GFP_KERNEL_ACCOUNT);
 	if (!sf)
 		return ckpt_fail(ctx, -ENOMEM, "file", "out of memory");
@@ -345,6 +391,7 @@ static int staged_check_type(struct ckpt_ctx *ctx,
 		[CKPT_FILE_REG] = S_IFREG,
 		[CKPT_FILE_DIR] = S_IFDIR,
 		[CKPT_FILE_DEV] = S_IFCHR,
+		[CKPT_FILE_FIFO] = S_IFIFO,
 	};
 	umode_t want = kind_type[sf->rec.kind];
 
@@ -385,14 +432,18 @@ static int staged_check_path(struct ckpt_ctx *ctx,
 	return err;
 }
 
+static int open_flags(const struct ckpt_staged_file *sf)
+{
+	return (sf->rec.f_flags & FILE_FLAGS & ~FASYNC) | O_NOCTTY |
+	       O_LARGEFILE;
+}
+
 static struct file *staged_open(struct ckpt_ctx *ctx,
 				struct ckpt_staged_file *sf, const char *who)
 {
-	int flags = (sf->rec.f_flags & FILE_FLAGS & ~FASYNC) | O_NOCTTY |
-		    O_LARGEFILE;
+	int err, flags = open_flags(sf);
 	struct file *file;
 	struct kstat st;
-	int err;
 
 	err = staged_check_path(ctx, sf, who);
 	if (err)
@@ -440,21 +491,44 @@ static int staged_set_pos(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
 			 pos);
 }
 
-/* A pipe's end was made with flags of its own. */
-static void staged_set_flags(struct ckpt_staged_file *sf)
+/* What was made, not opened, has flags of its own. */
+static int staged_set_flags(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
+			    const char *who)
 {
 	struct file *file = sf->file;
+
+	/* a pipe's is about packets; else there must be code for it */
+	if (sf->rec.f_flags & O_DIRECT && !S_ISFIFO(sf->rec.i_mode) &&
+	    !(file->f_mode & FMODE_CAN_ODIRECT))
+		return ckpt_fail(ctx, -EINVAL, who, "%s takes no O_DIRECT",
+				 sf->path);
 
 	spin_lock(&file->f_lock);
 	file->f_flags = (file->f_flags & ~FILE_SETFL) |
 			(sf->rec.f_flags & FILE_SETFL);
 	file->f_iocb_flags = iocb_flags(file);
 	spin_unlock(&file->f_lock);
+	return 0;
+}
+
+/* Who gets a file's signals, by a pid of the image; with a reference. */
+static struct pid *owner_pid(struct ckpt_ctx *ctx, s32 pid, enum pid_type type)
+{
+	const struct ckpt_hdr_tree_task *own = &ctx->restart->task->rec;
+	const struct ckpt_tree_task *owner = ckpt_tree_lookup(ctx, pid);
+
+	if (type == PIDTYPE_PGID && pid == own->pgid &&
+	    (own->flags & CKPT_TREE_PGID_OUTSIDE))
+		return get_task_pid(current, PIDTYPE_PGID);
+	if (!owner ||
+	    (type != PIDTYPE_PID && owner->rec.pid != owner->rec.tgid))
+		return NULL;
+	return get_task_pid(owner->task, PIDTYPE_PID);
 }
 
 /*
- * The owner was the task itself or its group, else the checkpoint would have
- * been refused; its number may differ now.  SIGIO is sent with the rights of
+ * The owner was a task of the tree or a group that one leads, else the
+ * checkpoint would have been refused; its number may differ now.  SIGIO is sent with the rights of
  * who set the owner: that is the task of the image, not the caller, who may
  * have more.
  */
@@ -472,8 +546,7 @@ static int staged_set_owner(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
 
 	if (sf->rec.owner_type < 0 && !fown.signum)
 		return 0;
-	cred = ckpt_obj_fetch(ctx, ctx->restart->tree_task.cred_objref,
-			      CKPT_OBJ_CRED);
+	cred = ckpt_cred_prepare(ctx);
 	if (IS_ERR(cred))
 		return PTR_ERR(cred);
 
@@ -482,7 +555,11 @@ static int staged_set_owner(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
 				 sf->rec.owner_type);
 	if (sf->rec.owner_type >= 0) {
 		fown.type = types[sf->rec.owner_type];
-		fown.pid = get_task_pid(current, fown.type);
+		fown.pid = owner_pid(ctx, sf->rec.owner_pid, fown.type);
+		if (!fown.pid)
+			return ckpt_fail(ctx, -EINVAL, who,
+					 "its owner %d is not in the tree",
+					 sf->rec.owner_pid);
 	}
 	old = override_creds(cred);
 	err = ckpt_fown_set(sf->file, &fown);
@@ -491,6 +568,17 @@ static int staged_set_owner(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
 	if (err)
 		return ckpt_fail(ctx, err, who, "its owner cannot be set");
 	return 0;
+}
+
+static struct file *staged_open_fifo(struct ckpt_ctx *ctx,
+				     struct ckpt_staged_file *sf,
+				     const char *who)
+{
+	int err = staged_check_path(ctx, sf, who);
+
+	if (err)
+		return ERR_PTR(err);
+	return ckpt_fifo_open(ctx, sf, open_flags(sf), who);
 }
 
 static struct file *staged_get_file(struct ckpt_ctx *ctx,
@@ -503,9 +591,14 @@ static struct file *staged_get_file(struct ckpt_ctx *ctx,
 	case CKPT_FILE_DEV:
 		return staged_open(ctx, sf, who);
 	case CKPT_FILE_PIPE:
-		return ckpt_pipe_take_end(ctx, sf->rec.obj_objref,
-					  sf->rec.f_mode & CKPT_FMODE_WRITE,
-					  who);
+		return ckpt_pipe_take_end(ctx, &sf->rec, who);
+	case CKPT_FILE_FIFO:
+		return staged_open_fifo(ctx, sf, who);
+	case CKPT_FILE_SHMEM:
+		return ckpt_shmem_open(ctx, sf->rec.obj_objref, open_flags(sf),
+				       sf->rec.f_mode & CKPT_FMODE_MADE, who);
+	case CKPT_FILE_EVENTFD:
+		return ckpt_eventfd_take(ctx, sf->rec.obj_objref, who);
 	case CKPT_FILE_EXTERNAL:
 		return NULL;
 	}
@@ -518,13 +611,12 @@ static int staged_setup(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
 {
 	int err;
 
-	if (sf->rec.kind == CKPT_FILE_PIPE) {
-		staged_set_flags(sf);
-	} else {
+	err = sf->rec.kind >= CKPT_FILE_PIPE ? staged_set_flags(ctx, sf, who) :
+					       0;
+	if (!err && kind_has_offset(sf->rec.kind))
 		err = staged_set_pos(ctx, sf, who);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	return staged_set_owner(ctx, sf, who);
 }
 

@@ -3,7 +3,7 @@
  * Tables of file descriptors.
  *
  * Captured: which descriptors are open, on which FILE, with close-on-exec.
- * Refused: a table that a task outside of the image shares.  Nothing but the
+ * A table that a task outside of the tree shares is a leak (tree.c).  Nothing but the
  * tasks that share a table holds it for longer than a moment (procfs looks
  * into tables without holding them), so a count that is too high is looked at
  * again a few times and is then taken for a sharer.
@@ -24,6 +24,8 @@
 #include <linux/close_range.h>
 #include "ksym.h"
 #include "obj_file.h"
+#include "tree.h"
+#include "tree_restart.h"
 
 #define LOOKS 5 /* before a table counts as shared with the outside */
 #define LOOK_PAUSE_US 1000
@@ -44,6 +46,7 @@ struct staged_fd {
 };
 
 struct staged_files {
+	struct files_struct *live; /* held: the owner's, for those who share it */
 	u32 nr;
 	u32 room; /* for so many in @fds */
 	struct staged_fd *fds;
@@ -119,16 +122,17 @@ static int files_check_shared(struct ckpt_ctx *ctx, struct files_struct *files)
 		if (atomic_read(&files->count) <= expected)
 			return 0;
 	}
-	return ckpt_refuse(ctx, "files",
-			   "a file table shared with another task");
+	return ckpt_leak(ctx, "a file table", expected - 1,
+			 atomic_read(&files->count) - 1);
 }
 
 /* The FILEs stand before the table: save them, and count. */
 static int files_save_children(struct ckpt_ctx *ctx, struct files_struct *files)
 {
+	char who[CKPT_WHO_LEN];
+	int ref, err, nr = 0;
 	struct file *file;
 	unsigned int fd;
-	int ref, nr = 0;
 	u32 flags;
 
 	for (fd = 0; (file = files_next(files, &fd, &flags)); fd++) {
@@ -138,6 +142,10 @@ static int files_save_children(struct ckpt_ctx *ctx, struct files_struct *files)
 		ref = ckpt_obj_save(ctx, file, CKPT_OBJ_FILE);
 		if (ref < 0)
 			return ref;
+		snprintf(who, sizeof(who), "fd %u", fd);
+		err = ckpt_file_check_shared(ctx, file, who);
+		if (err)
+			return err;
 		if (++nr > CKPT_FDS_MAX)
 			return ckpt_refuse(ctx, "files",
 					   "a table of more than %u descriptors",
@@ -202,6 +210,8 @@ static void files_unstage(void *ptr)
 
 	for (i = 0; i < st->nr; i++)
 		fput(st->fds[i].file);
+	if (st->live)
+		K(put_files_struct)(st->live);
 	kvfree(st->fds);
 	kfree(st);
 }
@@ -257,25 +267,45 @@ static int fd_check_size(struct ckpt_ctx *ctx, int fd,
 static void fd_check_image(struct ckpt_ctx *ctx, int fd,
 			   struct ckpt_staged_file *sf)
 {
-	if (!sf->truncate || !ctx->in.file ||
-	    file_inode(sf->file) != file_inode(ctx->in.file))
+	if (!sf->truncate || !ctx->op->in.file ||
+	    file_inode(sf->file) != file_inode(ctx->op->in.file))
 		return;
 	sf->truncate = false;
 	ckpt_log(ctx, "fd %d: %s is the image, and is not cut", fd, sf->path);
 }
 
+/*
+ * The caller means descriptors of the root task, and whoever shares its open
+ * files; of other tasks, those that the image does not have.
+ */
+static struct file *fd_inherited(struct ckpt_ctx *ctx, int fd,
+				 struct ckpt_staged_file *sf)
+{
+	struct file *file;
+
+	if (sf->inherited)
+		return sf->inherited;
+	if (ctx->restart->task != ctx->op->restart->tree &&
+	    sf->rec.kind != CKPT_FILE_EXTERNAL)
+		return NULL;
+	file = ckpt_restart_inherited(ctx, fd);
+	sf->inherited = file; /* the operation holds it */
+	return file;
+}
+
 static int fd_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr_fd *rec,
 		      struct staged_fd *sfd)
 {
-	struct file *file = ckpt_restart_inherited(ctx, rec->fd);
-	struct ckpt_staged_file *sf = NULL;
+	struct ckpt_staged_file *sf;
 	char who[CKPT_WHO_LEN];
+	struct file *file;
 	int err;
 
+	sf = ckpt_obj_fetch(ctx, rec->file_objref, CKPT_OBJ_FILE);
+	if (IS_ERR(sf))
+		return PTR_ERR(sf);
+	file = fd_inherited(ctx, rec->fd, sf);
 	if (file) {
-		sf = ckpt_obj_fetch(ctx, rec->file_objref, CKPT_OBJ_FILE);
-		if (IS_ERR(sf))
-			return PTR_ERR(sf);
 		sf = NULL;
 	} else {
 		snprintf(who, sizeof(who), "fd %d", rec->fd);
@@ -404,15 +434,22 @@ static int files_install(struct ckpt_ctx *ctx, struct staged_files *st)
 	return 0;
 }
 
-/* What needs the descriptor, once for a FILE, on its lowest one. */
+/*
+ * What needs a descriptor, once for a FILE.  Tasks with different tables may
+ * meet here; nobody goes on before the last one is through with its table.
+ */
 static int fd_finish(struct ckpt_ctx *ctx, const struct staged_fd *sfd)
 {
 	struct ckpt_staged_file *sf = sfd->sf;
 	long ret;
 
-	if (!sf || sf->committed)
+	if (!sf || atomic_xchg(&sf->committed, 1))
 		return 0;
-	sf->committed = true;
+	if (sf->rec.kind == CKPT_FILE_FIFO) {
+		ret = ckpt_fifo_commit(ctx, sf);
+		if (ret)
+			return ret;
+	}
 	if (sf->truncate) {
 		ret = ckpt_syscall(__NR_ftruncate, sfd->fd, sf->rec.size, 0, 0,
 				   0, 0);
@@ -458,7 +495,32 @@ int ckpt_files_commit(struct ckpt_ctx *ctx, void *staged)
 	err = files_install(ctx, st);
 	for (i = 0; !err && i < st->nr; i++)
 		err = fd_finish(ctx, &st->fds[i]);
+	if (!err) {
+		st->live = current->files;
+		atomic_inc(&st->live->count);
+	}
 	return err;
+}
+
+/**
+ * ckpt_files_adopt() - share the owner's table
+ * @ctx: restart, past the point of no return; the owner has committed it
+ * @staged: staged table
+ *
+ * Return: 0 or a negative errno that has been reported.
+ */
+int ckpt_files_adopt(struct ckpt_ctx *ctx, void *staged)
+{
+	struct files_struct *files = ((struct staged_files *)staged)->live;
+
+	if (!files)
+		return ckpt_fail(ctx, -EINVAL, "files", "nobody owns them");
+	atomic_inc(&files->count);
+	task_lock(current);
+	swap(current->files, files);
+	task_unlock(current);
+	K(put_files_struct)(files);
+	return 0;
 }
 
 const struct ckpt_obj_ops ckpt_files_ops = {

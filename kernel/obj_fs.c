@@ -3,8 +3,8 @@
  * Root directory, working directory and umask.
  *
  * Captured: the umask and both directories by path, as the checkpointer sees
- * them.  Refused: directories that are removed, hidden or out of reach, and a
- * structure that a task outside of the image shares.  At restart the caller
+ * them.  Refused: directories that are removed, hidden or out of reach.  A
+ * structure that a task outside of the tree shares is a leak (tree.c).  At restart the caller
  * must be able to enter the directories, and to chroot() if the root is not
  * its own.
  *
@@ -17,8 +17,10 @@
 #include "compat/file.h"
 #include "ksym.h"
 #include "obj_file.h"
+#include "tree.h"
 
 struct staged_fs {
+	struct fs_struct *live; /* held: the owner's, for those who share it */
 	struct path root, pwd;
 	u32 umask;
 };
@@ -48,16 +50,14 @@ static void fs_drop(void *ptr)
 
 static int fs_check_shared(struct ckpt_ctx *ctx, struct fs_struct *fs)
 {
-	int users;
+	int users, inside = ckpt_obj_users(ctx, fs);
 
 	spin_lock(&fs->lock);
-	users = fs->users;
+	users = fs->users - 1; /* one is the objhash's */
 	spin_unlock(&fs->lock);
-	/* one is the objhash's */
-	if (users > (int)ckpt_obj_users(ctx, fs) + 1)
-		return ckpt_refuse(ctx, "fs",
-				   "a working directory shared with another task (CLONE_FS)");
-	return 0;
+	if (users <= inside)
+		return 0;
+	return ckpt_leak(ctx, "a working directory (CLONE_FS)", inside, users);
 }
 
 static int fs_save_rec(struct ckpt_ctx *ctx, int objref, u32 umask,
@@ -120,6 +120,8 @@ static void fs_unstage(void *ptr)
 {
 	struct staged_fs *st = ptr;
 
+	if (st->live)
+		fs_drop(st->live);
 	path_put(&st->root);
 	path_put(&st->pwd);
 	kfree(st);
@@ -222,6 +224,51 @@ int ckpt_fs_commit(struct ckpt_ctx *ctx, void *staged)
 	K(set_fs_root)(current->fs, &st->root);
 	K(set_fs_pwd)(current->fs, &st->pwd);
 	WRITE_ONCE(current->fs->umask, st->umask);
+	fs_grab(current->fs);
+	st->live = current->fs;
+	return 0;
+}
+
+/**
+ * ckpt_fs_check() - whether current, too, may go where the owner goes
+ * @ctx: restart, nothing committed yet
+ * @staged: staged object
+ *
+ * Return: 0 or a negative errno that has been reported.
+ */
+int ckpt_fs_check(struct ckpt_ctx *ctx, const void *staged)
+{
+	const struct staged_fs *st = staged;
+	int err;
+
+	err = fs_check_root(ctx, &st->root, "a shared directory");
+	if (!err)
+		err = ckpt_path_permission(&st->root, MAY_EXEC | MAY_CHDIR);
+	if (!err)
+		err = ckpt_path_permission(&st->pwd, MAY_EXEC | MAY_CHDIR);
+	return err ? ckpt_fail(ctx, err, "fs",
+			       "the caller may not enter a shared directory") :
+		     0;
+}
+
+/**
+ * ckpt_fs_adopt() - share the owner's directories
+ * @ctx: restart, past the point of no return; the owner has committed them
+ * @staged: staged object
+ *
+ * Return: 0 or a negative errno that has been reported.
+ */
+int ckpt_fs_adopt(struct ckpt_ctx *ctx, void *staged)
+{
+	struct fs_struct *fs = ((struct staged_fs *)staged)->live;
+
+	if (!fs)
+		return ckpt_fail(ctx, -EINVAL, "fs", "nobody owns them");
+	fs_grab(fs);
+	task_lock(current);
+	swap(current->fs, fs);
+	task_unlock(current);
+	fs_drop(fs);
 	return 0;
 }
 

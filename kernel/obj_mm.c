@@ -13,7 +13,7 @@
  * the restore fails the old one goes back as if nothing had been; it is given
  * up by the commit.
  *
- * What is refused: mm_check.c.
+ * The areas are in mm_area.c; what is refused, in mm_check.c.
  *
  * Lock order: mmap_lock; no file is looked at under it.
  */
@@ -32,15 +32,10 @@
 #include "mm.h"
 #include "obj_file.h"
 #include "pages.h"
+#include "tree.h"
+#include "tree_restart.h"
 
 /* ---- checkpoint ---- */
-
-/* The copy of an address space's areas; the operation has one for now. */
-struct ckpt_mm_copy {
-	struct mm_struct *mm;
-	unsigned int nr;
-	struct ckpt_mm_area area[];
-};
 
 /* Fields of a mm_struct that the image has under the same names. */
 /* clang-format off */
@@ -50,26 +45,6 @@ struct ckpt_mm_copy {
 	M(env_start) M(env_end) M(mmap_base) M(mmap_legacy_base)
 /* clang-format on */
 
-/* Flags that have the same meaning here and in the image. */
-static const struct {
-	unsigned long vm;
-	u32 image;
-	int advice; /* what madvise() sets it; 0: something else does */
-} area_flags[] = {
-	{ VM_GROWSDOWN, CKPT_VMA_GROWSDOWN, 0 },
-	{ VM_NORESERVE, CKPT_VMA_NORESERVE, 0 },
-	{ VM_LOCKED, CKPT_VMA_LOCKED, 0 },
-	{ VM_LOCKONFAULT, CKPT_VMA_LOCKONFAULT, 0 },
-	{ VM_SEQ_READ, CKPT_VMA_SEQ_READ, MADV_SEQUENTIAL },
-	{ VM_RAND_READ, CKPT_VMA_RAND_READ, MADV_RANDOM },
-	{ VM_DONTCOPY, CKPT_VMA_DONTFORK, MADV_DONTFORK },
-	{ VM_WIPEONFORK, CKPT_VMA_WIPEONFORK, MADV_WIPEONFORK },
-	{ VM_DONTDUMP, CKPT_VMA_DONTDUMP, MADV_DONTDUMP },
-	{ VM_HUGEPAGE, CKPT_VMA_HUGEPAGE, MADV_HUGEPAGE },
-	{ VM_NOHUGEPAGE, CKPT_VMA_NOHUGEPAGE, MADV_NOHUGEPAGE },
-	{ VM_MERGEABLE, CKPT_VMA_MERGEABLE, MADV_MERGEABLE },
-};
-
 static void mm_grab(void *ptr)
 {
 	mmget(ptr);
@@ -78,21 +53,6 @@ static void mm_grab(void *ptr)
 static void mm_drop(void *ptr)
 {
 	mmput(ptr);
-}
-
-static void area_copy(struct ckpt_mm_area *area, struct vm_area_struct *vma)
-{
-	area->start = vma->vm_start;
-	area->end = vma->vm_end;
-	area->flags = vma->vm_flags;
-	area->pgoff = vma->vm_pgoff;
-	area->file = vma->vm_file ? get_file(vma->vm_file) : NULL;
-	area->special = vma->vm_ops == KDATA(special_mapping_vmops);
-	area->ops = vma->vm_ops;
-	area->written = vma->anon_vma;
-#ifdef CONFIG_NUMA
-	area->policy = vma->vm_policy;
-#endif
 }
 
 /**
@@ -106,12 +66,12 @@ void ckpt_mm_copy_free(struct ckpt_mm_copy *copy)
 	if (!copy)
 		return;
 	for (i = 0; i < copy->nr; i++)
-		if (copy->area[i].file)
+		if (copy->area[i].held)
 			fput(copy->area[i].file);
 	kvfree(copy);
 }
 
-/* NULL if the areas change meanwhile or memory is short. */
+/* -EBUSY: areas are added meanwhile. */
 static struct ckpt_mm_copy *mm_copy(struct mm_struct *mm)
 {
 	unsigned int max = READ_ONCE(mm->map_count);
@@ -121,7 +81,7 @@ static struct ckpt_mm_copy *mm_copy(struct mm_struct *mm)
 
 	copy = kvzalloc(struct_size(copy, area, max), GFP_KERNEL_ACCOUNT);
 	if (!copy)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	copy->mm = mm;
 	mmap_read_lock(mm);
 	{
@@ -131,14 +91,14 @@ static struct ckpt_mm_copy *mm_copy(struct mm_struct *mm)
 			more = copy->nr == max;
 			if (more)
 				break;
-			area_copy(&copy->area[copy->nr++], vma);
+			ckpt_area_copy(&copy->area[copy->nr++], vma);
 		}
 	}
 	mmap_read_unlock(mm);
 	if (!more)
 		return copy;
 	ckpt_mm_copy_free(copy);
-	return NULL;
+	return ERR_PTR(-EBUSY);
 }
 
 /* The vdso must stand as one piece, the data in front of the text. */
@@ -171,10 +131,12 @@ static int mm_collect(struct ckpt_ctx *ctx, void *ptr)
 	if (err)
 		return err;
 	copy = mm_copy(mm);
-	if (!copy)
-		return ckpt_fail(ctx, -ENOMEM, "memory",
-				 "out of memory for the list of areas, or they change");
-	ctx->mm_copy = copy;
+	if (IS_ERR(copy))
+		return ckpt_fail(ctx, PTR_ERR(copy), "memory",
+				 copy == ERR_PTR(-EBUSY) ?
+					 "someone thawed the task: it maps memory" :
+					 "out of memory for the list of areas");
+	ctx->at->mm_copy = copy;
 	for (i = 0; i < copy->nr; i++) {
 		struct ckpt_mm_area *area = &copy->area[i];
 
@@ -187,6 +149,8 @@ static int mm_collect(struct ckpt_ctx *ctx, void *ptr)
 		err = ckpt_obj_collect(ctx, area->file, CKPT_OBJ_FILE);
 		if (err < 0)
 			return err;
+		fput(area->file); /* it would count as one more user */
+		area->held = false;
 	}
 	exe = K(get_mm_exe_file)(mm);
 	if (!exe)
@@ -237,59 +201,6 @@ static void mm_fields_save(struct ckpt_hdr_mm *h, struct mm_struct *mm)
 		h->auxv[i] = mm->saved_auxv[i];
 }
 
-static int area_save(struct ckpt_ctx *ctx, const struct ckpt_mm_area *area,
-		     struct mm_struct *mm, int objref)
-{
-	struct ckpt_hdr_vma *h;
-	int i;
-
-	h = ckpt_out_rec(ctx, CKPT_HDR_VMA, sizeof(*h));
-	if (IS_ERR(h))
-		return PTR_ERR(h);
-	h->start = area->start;
-	h->end = area->end;
-	h->kind = area->kind;
-	if (area->flags & VM_READ)
-		h->prot |= PROT_READ;
-	if (area->flags & VM_WRITE)
-		h->prot |= PROT_WRITE;
-	if (area->flags & VM_EXEC)
-		h->prot |= PROT_EXEC;
-	if (area->special)
-		return 0;
-	h->pkey = ckpt_pkeys_of_flags(area->flags);
-	for (i = 0; i < ARRAY_SIZE(area_flags); i++)
-		if (area->flags & area_flags[i].vm)
-			h->flags |= area_flags[i].image;
-	if (area->file) {
-		h->pgoff = area->pgoff;
-		h->file_objref = ckpt_obj_ref(ctx, area->file);
-	}
-	if (area->kind != CKPT_VMA_SHARED_FILE)
-		return ckpt_out_pages(ctx, h, objref, mm);
-	if (area->flags & VM_MAYWRITE)
-		h->flags |= CKPT_VMA_MAYWRITE;
-	return 0;
-}
-
-/* What is dirty in a shared mapping must be in the file when we come back. */
-static int area_write_back(struct ckpt_ctx *ctx,
-			   const struct ckpt_mm_area *area)
-{
-	loff_t from = (loff_t)area->pgoff << PAGE_SHIFT;
-	int err;
-
-	if (area->kind != CKPT_VMA_SHARED_FILE || !(area->flags & VM_MAYWRITE))
-		return 0;
-	err = filemap_write_and_wait_range(area->file->f_mapping, from,
-					   from + area->end - area->start - 1);
-	if (err)
-		return ckpt_fail(ctx, err, "area",
-				 "%lx-%lx: cannot write back the shared mapping",
-				 area->start, area->end);
-	return 0;
-}
-
 static int mm_files_save(struct ckpt_ctx *ctx, struct ckpt_mm_copy *copy,
 			 struct file *exe)
 {
@@ -302,24 +213,97 @@ static int mm_files_save(struct ckpt_ctx *ctx, struct ckpt_mm_copy *copy,
 		if (!area->file || area->special)
 			continue;
 		err = ckpt_obj_save(ctx, area->file, CKPT_OBJ_FILE);
+		if (err >= 0 && ckpt_file_is_shmem(area->file))
+			err = ckpt_file_check_shared(ctx, area->file,
+						     "mapped memory");
 		if (err < 0)
 			return err;
-		err = area_write_back(ctx, area);
+		err = ckpt_area_write_back(ctx, area);
 		if (err)
 			return err;
 	}
 	return ckpt_obj_save(ctx, exe, CKPT_OBJ_FILE);
 }
 
+/* Processes that work in an address space. */
+static unsigned int mm_processes(const struct mm_struct *mm)
+{
+	struct task_struct *p, *t;
+	unsigned int nr = 0;
+
+	rcu_read_lock();
+	for_each_process(p) {
+		if (p->flags & PF_KTHREAD)
+			continue;
+		for_each_thread(p, t) {
+			if (!READ_ONCE(t->mm))
+				continue; /* it has exited */
+			nr += READ_ONCE(t->mm) == mm;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return nr;
+}
+
+/* Readers of /proc hold it for a moment: only processes count. */
+static bool mm_is_shared(struct ckpt_ctx *ctx, const struct mm_struct *mm,
+			 unsigned int *inside, unsigned int *users)
+{
+	u32 i;
+
+	*inside = 0;
+	if (atomic_read(&mm->mm_users) <= (int)ckpt_obj_users(ctx, mm) + 1)
+		return false;
+	*users = mm_processes(mm);
+	for (i = 0; i < ctx->nr_tasks; i++) {
+		const struct ckpt_tree_entry *e = &ctx->tree[i];
+
+		/* one of its threads that live is the first */
+		if (e->objs[CKPT_OBJ_MM] == mm && ckpt_tree_first_of(ctx, i))
+			++*inside;
+	}
+	return *users > *inside;
+}
+
+/**
+ * ckpt_mm_shared() - whether processes outside of the tree work in it, too
+ * @ctx: checkpoint, all tasks collected
+ * @mm: address space of the tree
+ *
+ * Return: true if there are any.
+ */
+bool ckpt_mm_shared(struct ckpt_ctx *ctx, const struct mm_struct *mm)
+{
+	unsigned int inside, users;
+
+	return mm_is_shared(ctx, mm, &inside, &users);
+}
+
+static int mm_check_shared(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	unsigned int inside, users;
+
+	if (!mm_is_shared(ctx, mm, &inside, &users))
+		return 0;
+	return ckpt_leak(ctx, "memory (CLONE_VM)", inside, users);
+}
+
 static int mm_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 {
-	struct ckpt_mm_copy *copy = ctx->mm_copy;
+	struct ckpt_mm_copy *copy = ctx->at->mm_copy;
 	struct mm_struct *mm = ptr;
 	struct ckpt_hdr_mm *h;
 	unsigned int i, nr_auxv = auxv_words(mm);
-	struct file *exe = K(get_mm_exe_file)(mm);
+	struct file *exe;
 	int err, exe_objref;
 
+	if (WARN_ON_ONCE(!copy || copy->mm != mm))
+		return -EINVAL;
+	err = mm_check_shared(ctx, mm);
+	if (err)
+		return err;
+	exe = K(get_mm_exe_file)(mm);
 	if (!exe)
 		return ckpt_fail(ctx, -EBUSY, "memory", "the exe link is gone");
 	err = mm_files_save(ctx, copy, exe);
@@ -337,7 +321,7 @@ static int mm_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 	h->nr_auxv = nr_auxv;
 	mm_fields_save(h, mm);
 	for (i = 0; i < copy->nr; i++) {
-		err = area_save(ctx, &copy->area[i], mm, objref);
+		err = ckpt_area_save(ctx, &copy->area[i], mm, objref);
 		if (err)
 			return err;
 	}
@@ -346,7 +330,7 @@ static int mm_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 
 /* ---- restart ---- */
 
-/* A new address space, and what is set in it last. */
+/* A new address space, held, and what is set in it last. */
 struct staged_mm {
 	struct mm_struct *mm;
 	u32 flags;
@@ -360,144 +344,6 @@ static void mm_unstage(void *ptr)
 	if (staged->mm)
 		mmput(staged->mm);
 	kfree(staged);
-}
-
-/* Where the vdso's pieces stand; it is mapped at its first one. */
-static int vdso_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *v,
-			const struct ckpt_hdr_mm *h)
-{
-	const struct vdso_image *image = KDATA(vdso_image_64);
-	int err;
-
-	if (v->start >= h->vdso + image->sym_vvar_start &&
-	    v->end <= h->vdso + image->size && current->mm->context.vdso)
-		return 0; /* another piece of it */
-	if (v->start != h->vdso + image->sym_vvar_start)
-		return ckpt_fail(ctx, -EINVAL, "area",
-				 "the vdso is not where the image says");
-	err = K(map_vdso_once)(image, v->start);
-	if (err)
-		return ckpt_fail(ctx, err, "area",
-				 "cannot map the vdso at %#llx", v->start);
-	if ((unsigned long)current->mm->context.vdso != h->vdso)
-		return ckpt_fail(ctx, -EINVAL, "area",
-				 "the vdso did not land at %#llx", h->vdso);
-	return 0;
-}
-
-static struct file *area_file(struct ckpt_ctx *ctx,
-			      const struct ckpt_hdr_vma *v)
-{
-	struct file *file;
-	int err;
-
-	if (v->kind == CKPT_VMA_ANON)
-		return NULL;
-	file = ckpt_file_staged(ctx, v->file_objref, "mapped file");
-	if (IS_ERR(file))
-		return file;
-	if (v->kind == CKPT_VMA_FILE) {
-		err = ckpt_file_check_unchanged(ctx, v->file_objref);
-		if (err)
-			return ERR_PTR(err);
-	}
-	return file;
-}
-
-static int area_map(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *v)
-{
-	unsigned long flags = MAP_FIXED_NOREPLACE | MAP_FIXED, addr;
-	struct file *file = area_file(ctx, v);
-
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	flags |= v->kind == CKPT_VMA_SHARED_FILE ? MAP_SHARED : MAP_PRIVATE;
-	if (!file)
-		flags |= MAP_ANONYMOUS;
-	if (v->flags & CKPT_VMA_GROWSDOWN)
-		flags |= MAP_GROWSDOWN;
-	if (v->flags & CKPT_VMA_NORESERVE)
-		flags |= MAP_NORESERVE;
-	addr = vm_mmap(file, v->start, v->end - v->start, v->prot, flags,
-		       file ? v->pgoff << PAGE_SHIFT : 0);
-	if (addr == v->start)
-		return 0;
-	if (IS_ERR_VALUE(addr))
-		return ckpt_fail(ctx, (long)addr, "area",
-				 "%llx-%llx: cannot map %s", v->start, v->end,
-				 file ? "the file" : "memory");
-	vm_munmap(addr, v->end - v->start);
-	return ckpt_fail(ctx, -EINVAL, "area", "%llx-%llx: it landed elsewhere",
-			 v->start, v->end);
-}
-
-/* Fixed while the areas were filled: what madvise() and mlock() had set. */
-static int area_advise(struct ckpt_ctx *ctx, struct mm_struct *mm,
-		       const struct ckpt_hdr_vma *v)
-{
-	unsigned long len = v->end - v->start;
-	struct vm_area_struct *vma;
-	int i, err;
-
-	mmap_write_lock(mm);
-	vma = find_vma(mm, v->start);
-	if (vma && vma->vm_start <= v->start)
-		ckpt_vma_flags_mod(vma, 0, VM_HUGEPAGE | VM_NOHUGEPAGE);
-	mmap_write_unlock(mm);
-	for (i = 0; i < ARRAY_SIZE(area_flags); i++) {
-		if (!area_flags[i].advice || !(v->flags & area_flags[i].image))
-			continue;
-		err = K(do_madvise)(mm, v->start, len, area_flags[i].advice);
-		if (err)
-			return ckpt_fail(ctx, err, "area",
-					 "%llx-%llx: madvise(%d) failed",
-					 v->start, v->end,
-					 area_flags[i].advice);
-	}
-	if (!(v->flags & CKPT_VMA_LOCKED))
-		return 0;
-	err = ckpt_syscall(__NR_mlock2, v->start, len,
-			   v->flags & CKPT_VMA_LOCKONFAULT ? MLOCK_ONFAULT : 0,
-			   0, 0, 0);
-	if (err)
-		return ckpt_fail(ctx, err, "area",
-				 "%llx-%llx: cannot lock it in memory (RLIMIT_MEMLOCK)",
-				 v->start, v->end);
-	return 0;
-}
-
-static int area_restore(struct ckpt_ctx *ctx, struct mm_struct *mm,
-			const struct ckpt_hdr_mm *h)
-{
-	const struct ckpt_hdr *rec = ckpt_in_expect(ctx, CKPT_HDR_VMA);
-	struct ckpt_hdr_vma v;
-	int err;
-
-	if (IS_ERR(rec))
-		return PTR_ERR(rec);
-	v = *(const struct ckpt_hdr_vma *)rec;
-	if (v.kind == CKPT_VMA_VDSO || v.kind == CKPT_VMA_VVAR)
-		return vdso_restore(ctx, &v, h);
-	err = area_map(ctx, &v);
-	if (err)
-		return err;
-	while ((err = ckpt_in_peek(ctx)) == CKPT_HDR_PGARR) {
-		rec = ckpt_in_rec(ctx);
-		if (IS_ERR(rec))
-			return PTR_ERR(rec);
-		if (v.kind == CKPT_VMA_SHARED_FILE)
-			return ckpt_fail(ctx, -EINVAL, "area",
-					 "%llx-%llx: pages for a shared file",
-					 v.start, v.end);
-		err = ckpt_pages_fill(ctx, mm,
-				      (const struct ckpt_hdr_pgarr *)rec);
-		if (err)
-			return err;
-		cond_resched();
-	}
-	if (err >= 0)
-		err = area_advise(ctx, mm, &v);
-	return err ?: ckpt_pkeys_area(ctx, mm, &v);
 }
 
 static int exe_restore(struct ckpt_ctx *ctx, struct mm_struct *mm, int objref)
@@ -565,6 +411,7 @@ static struct mm_struct *mm_begin(struct ckpt_ctx *ctx, u32 flags)
 	if ((flags & CKPT_MM_DUMPABLE_MASK) != SUID_DUMP_USER)
 		mm->flags &= ~MMF_DUMPABLE_MASK;
 	mm->task_size = TASK_SIZE;
+	ckpt_mm_set_vsyscall(mm);
 	task_lock(current->group_leader);
 	stack = current->signal->rlim[RLIMIT_STACK];
 	task_unlock(current->group_leader);
@@ -604,7 +451,7 @@ static int mm_fill(struct ckpt_ctx *ctx, struct mm_struct *mm,
 
 	ckpt_pkeys_set(mm, h);
 	for (i = 0; i < h->nr_vmas; i++) {
-		err = area_restore(ctx, mm, h);
+		err = ckpt_area_restore(ctx, mm, h);
 		if (err)
 			return err;
 	}
@@ -644,6 +491,9 @@ static int mm_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 	if (ctx->restart->old_mm)
 		return ckpt_fail(ctx, -EINVAL, "memory",
 				 "a second address space");
+	if (!ckpt_tree_owns(ctx, CKPT_OBJ_MM))
+		return ckpt_fail(ctx, -EINVAL, "memory",
+				 "one that an earlier task has");
 	err = mm_check(ctx, (const struct ckpt_hdr_mm *)rec);
 	if (err)
 		return err;
@@ -672,6 +522,32 @@ out:
 	kfree(staged);
 	kfree(h);
 	return err;
+}
+
+/**
+ * ckpt_mm_enter() - work in a staged address space
+ * @ctx: restart, the task's records read
+ * @ptr: staged address space
+ *
+ * Its owner does so since it has made it.  ckpt_mm_rollback() leads back.
+ *
+ * Context: the restarting task.
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_mm_enter(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct mm_struct *mm = ((struct staged_mm *)ptr)->mm;
+
+	if (current->mm == mm)
+		return 0;
+	if (ctx->restart->old_mm)
+		return ckpt_fail(ctx, -EINVAL, "memory",
+				 "a second address space");
+	mmget(mm);
+	ctx->restart->old_mm = current->mm;
+	ctx->restart->old_pkru = ckpt_pkeys_rights();
+	ckpt_mm_switch(ctx->restart->old_mm, mm, false);
+	return 0;
 }
 
 /**
@@ -720,8 +596,17 @@ int ckpt_mm_commit(struct ckpt_ctx *ctx, void *staged)
  */
 int ckpt_mm_commit_flags(struct ckpt_ctx *ctx, void *ptr)
 {
+	return ckpt_membarrier_commit(ctx, ((struct staged_mm *)ptr)->flags);
+}
+
+/*
+ * When all who work in it have the credentials of the image: a task whose
+ * credentials change makes its address space undumpable.
+ */
+static void mm_settle(void *ptr)
+{
 	const struct staged_mm *staged = ptr;
-	struct mm_struct *mm = current->mm;
+	struct mm_struct *mm = staged->mm;
 	unsigned long def = 0;
 
 	if (staged->flags & CKPT_MM_LOCK_FUTURE)
@@ -738,7 +623,6 @@ int ckpt_mm_commit_flags(struct ckpt_ctx *ctx, void *ptr)
 			      ((unsigned long)staged->dump_filter
 				       << MMF_DUMP_FILTER_SHIFT &
 			       MMF_DUMP_FILTER_MASK));
-	return ckpt_membarrier_commit(ctx, staged->flags);
 }
 
 const struct ckpt_obj_ops ckpt_mm_ops = {
@@ -748,5 +632,6 @@ const struct ckpt_obj_ops ckpt_mm_ops = {
 	.collect = mm_collect,
 	.save = mm_save,
 	.restore = mm_restore,
+	.settle = mm_settle,
 	.unstage = mm_unstage,
 };

@@ -5,10 +5,11 @@
  * Captured: kind, the number that /proc/PID/ns shows, whether it is the
  * checkpointer's own.
  * Refused: a namespace other than the checkpointer's, except a time namespace,
- * which a restart rebuilds from the clocks in the head of the image.
+ * which a restart rebuilds from the clocks in the head of the image, and the
+ * pid namespace of which the root of the tree is the init.
  *
  * At a restart nothing is made: the task is in the restarter's namespaces, and
- * its time namespace has been made by the tool.
+ * its time and pid namespace have been made by the tool.
  *
  * Locking: none; current's nsproxy is its own, other tasks' namespaces are held
  * by the objhash.
@@ -108,6 +109,15 @@ static int ns_collect(struct ckpt_ctx *ctx, void *ptr)
 				   "a namespace of an unknown kind");
 	if (kind == CKPT_NS_TIME || ns_callers(ptr))
 		return 0;
+	if (kind == CKPT_NS_PID && ptr == &ctx->pid_ns->ns) {
+		if (ctx->init)
+			return 0;
+		return ckpt_refuse(ctx, "namespaces",
+				   "a pid namespace without its init");
+	}
+	if (kind == CKPT_NS_PID)
+		return ckpt_refuse(ctx, "namespaces",
+				   "a pid namespace below that of the tree's root");
 	return ckpt_refuse(ctx, "namespaces",
 			   "a %s namespace other than the checkpointer's",
 			   ns_kinds[kind].name);
@@ -128,6 +138,11 @@ static int ns_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 	return 0;
 }
 
+static bool restart_has_pid_ns(const struct ckpt_ctx *ctx)
+{
+	return ctx->op->restart->pid_ns;
+}
+
 static int ns_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 {
 	const struct ckpt_hdr_ns *rec = (const void *)h;
@@ -137,7 +152,11 @@ static int ns_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 	if (!rec->kind || rec->kind >= CKPT_NS_KINDS)
 		return ckpt_fail(ctx, -EINVAL, "namespaces", "bad kind %u",
 				 rec->kind);
-	if (!rec->callers && rec->kind != CKPT_NS_TIME)
+	if (rec->kind == CKPT_NS_PID && rec->callers == restart_has_pid_ns(ctx))
+		return ckpt_fail(ctx, -EINVAL, "namespaces",
+				 "it is not clear whose pid namespace it is");
+	if (!rec->callers && rec->kind != CKPT_NS_TIME &&
+	    rec->kind != CKPT_NS_PID)
 		return ckpt_refuse(ctx, "namespaces",
 				   "a %s namespace other than the checkpointer's",
 				   ns_kinds[rec->kind].name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Anonymous pipes.
+ * Pipes, anonymous ones and FIFOs.
  *
  * Captured: the unread data, buffer by buffer with the boundaries of packets
  * (O_DIRECT), data spliced from files included; the capacity; which of the two
@@ -14,14 +14,23 @@
  * hold an open file for a moment: a pipe that looks shared is looked at again
  * a few times before it counts as external.
  *
- * Refused: notification pipes; a pipe with more than one open file for one of
- * its ends (opened again through /proc/PID/fd), unless it is external; buffers
- * larger than a page; at restart, a capacity that the caller may not have.
+ * An end may have been opened more than once: a FIFO by its path, an anonymous
+ * pipe through /proc/PID/fd.  At restart the first FILE of an end takes the one
+ * that came with the pipe, others open it again.
+ *
+ * A FIFO is opened by its path with the caller's rights; meanwhile an open file
+ * of the operation's own keeps it from waiting for a partner.  What was in it
+ * waits in a pipe until the commit, and is put back once.
+ *
+ * Refused: notification pipes; buffers larger than a page; at restart, a
+ * capacity that the caller may not have, a FIFO that someone else has written
+ * to, contents of one that the caller may not write to.
  * Not kept: owner, mode and times of the pipe's inode.
  *
  * Locking: pipe_lock() is taken alone; pipes_lock protects the table of pipes
  * and nests outside of nothing.
  */
+#include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/delay.h>
 #include <linux/fcntl.h>
@@ -29,10 +38,13 @@
 #include <linux/hashtable.h>
 #include <linux/highmem.h>
 #include <linux/log2.h>
+#include <linux/namei.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/slab.h>
+#include "compat/file.h"
 #include "ksym.h"
 #include "obj_file.h"
+#include "tree.h"
 
 #define LOOKS 5 /* before a pipe counts as shared with the outside */
 #define LOOK_PAUSE_US 50
@@ -54,11 +66,19 @@ struct live_pipe {
 };
 
 /*
- * A pipe during a restart: [0] is read from, [1] written to; NULL when its
- * FILE has taken it.
+ * A pipe during a restart.
+ * @end: [0] is read from, [1] written to
+ * @taken: a FILE has it
+ * @fifo: the FIFO that it stands for, open for both; then @end are nobody's
+ * @capacity: bytes
+ * @moved: a task has put, or puts, its contents into the FIFO
  */
 struct staged_pipe {
 	struct file *end[2];
+	bool taken[2];
+	struct file *fifo;
+	u32 capacity;
+	atomic_t moved;
 };
 
 static DEFINE_MUTEX(pipes_lock); /* protects pipes */
@@ -161,29 +181,20 @@ int ckpt_pipe_collect_end(struct ckpt_ctx *ctx, struct file *file)
 	return err < 0 ? err : 0;
 }
 
-/* References to @file that are not descriptors of the tasks. */
-static unsigned int own_refs(struct ckpt_ctx *ctx, struct file *file)
-{
-	return 1 /* the objhash */ + (file == ctx->out.file) +
-	       (file == ctx->logfile);
-}
-
 static bool looks_inside(struct ckpt_ctx *ctx, struct live_pipe *lp)
 {
 	struct pipe_inode_info *pipe = lp->inode->i_pipe;
-	unsigned int i, files, held;
+	unsigned int i, files;
 
 	pipe_lock(pipe);
 	files = pipe->files;
 	pipe_unlock(pipe);
 	if (files != lp->nr_files)
 		return false;
-	for (i = 0; i < lp->nr_files; i++) {
-		held = ckpt_obj_users(ctx, lp->file[i]) +
-		       own_refs(ctx, lp->file[i]);
-		if (file_count(lp->file[i]) > held)
+	for (i = 0; i < lp->nr_files; i++)
+		if (ckpt_file_users(ctx, lp->file[i]) >
+		    ckpt_obj_users(ctx, lp->file[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -205,21 +216,22 @@ static enum pipe_verdict pipe_decide(struct ckpt_ctx *ctx, struct live_pipe *lp)
 	return lp->verdict;
 }
 
-static int check_one_file_per_end(struct ckpt_ctx *ctx, struct live_pipe *lp,
-				  const char *who)
+/* In a container no pipe may lead outside; a subtree's are external then. */
+static int pipe_leak(struct ckpt_ctx *ctx, struct live_pipe *lp,
+		     const char *who)
 {
-	fmode_t seen = 0, mode;
-	unsigned int i;
+	unsigned int i, inside = 0, users = 0;
+	char what[64];
 
+	if (ctx->flags & CHECKPOINT_SUBTREE)
+		return 0;
+	users = READ_ONCE(lp->inode->i_pipe->files) - lp->nr_files;
 	for (i = 0; i < lp->nr_files; i++) {
-		mode = lp->file[i]->f_mode & (FMODE_READ | FMODE_WRITE);
-		if (mode & seen || mode == (FMODE_READ | FMODE_WRITE))
-			return ckpt_refuse(ctx, who,
-					   "pipe:[%lu], an end of which was opened again,",
-					   lp->inode->i_ino);
-		seen |= mode;
+		inside += ckpt_obj_users(ctx, lp->file[i]);
+		users += ckpt_file_users(ctx, lp->file[i]);
 	}
-	return 0;
+	snprintf(what, sizeof(what), "%s (pipe:[%lu])", who, lp->inode->i_ino);
+	return ckpt_leak(ctx, what, inside, users);
 }
 
 /**
@@ -239,11 +251,10 @@ int ckpt_pipe_save_end(struct ckpt_ctx *ctx, struct file *file, const char *who)
 	if (!lp)
 		return ckpt_fail(ctx, -EBUSY, who,
 				 "the pipe was opened during the checkpoint");
-	if (pipe_decide(ctx, lp) == PIPE_INSIDE) {
-		ret = check_one_file_per_end(ctx, lp, who);
-		if (!ret)
-			ret = ckpt_obj_save(ctx, lp, CKPT_OBJ_PIPE);
-	}
+	if (pipe_decide(ctx, lp) == PIPE_INSIDE)
+		ret = ckpt_obj_save(ctx, lp, CKPT_OBJ_PIPE);
+	else
+		ret = pipe_leak(ctx, lp, who);
 	live_pipe_put(lp);
 	return ret;
 }
@@ -342,8 +353,9 @@ static void pipe_unstage(void *ptr)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(sp->end); i++)
-		if (sp->end[i])
-			fput(sp->end[i]);
+		fput(sp->end[i]);
+	if (sp->fifo)
+		fput(sp->fifo);
 	kfree(sp);
 }
 
@@ -369,11 +381,26 @@ static void pipe_seal(struct file *file)
 	pipe_unlock(pipe);
 }
 
+/* Does not wait: the file is O_NONBLOCK. */
+static int buf_write(struct ckpt_ctx *ctx, struct file *file, const void *data,
+		     u32 len, bool packet)
+{
+	ssize_t n;
+
+	if (packet)
+		pipe_seal(file);
+	write_end_set_packets(file, packet);
+	n = kernel_write(file, data, len, NULL);
+	if (n == len)
+		return 0;
+	return ckpt_fail(ctx, n < 0 ? n : -ENOSPC, "pipe",
+			 "%u bytes cannot be put back", len);
+}
+
 static int buf_restore(struct ckpt_ctx *ctx, struct file *file)
 {
 	const struct ckpt_hdr_pipe_buf *rec;
 	const struct ckpt_hdr *h;
-	ssize_t n;
 
 	h = ckpt_in_expect(ctx, CKPT_HDR_PIPE_BUF);
 	if (IS_ERR(h))
@@ -383,15 +410,8 @@ static int buf_restore(struct ckpt_ctx *ctx, struct file *file)
 	    rec->len > h->len - sizeof(*rec))
 		return ckpt_fail(ctx, -EINVAL, "pipe", "bad buffer length %u",
 				 rec->len);
-	if (rec->flags & CKPT_PIPE_BUF_PACKET)
-		pipe_seal(file);
-	write_end_set_packets(file, rec->flags & CKPT_PIPE_BUF_PACKET);
-	/* does not wait: the file is O_NONBLOCK */
-	n = kernel_write(file, rec->data, rec->len, NULL);
-	if (n != rec->len)
-		return ckpt_fail(ctx, n < 0 ? n : -ENOSPC, "pipe",
-				 "%u bytes cannot be put back", rec->len);
-	return 0;
+	return buf_write(ctx, file, rec->data, rec->len,
+			 rec->flags & CKPT_PIPE_BUF_PACKET);
 }
 
 static int pipe_set_capacity(struct ckpt_ctx *ctx, struct file *file,
@@ -444,6 +464,7 @@ static int pipe_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 		kfree(sp);
 		return ckpt_fail(ctx, err, "pipe", "cannot make a pipe");
 	}
+	sp->capacity = capacity;
 	err = pipe_fill(ctx, sp, capacity, nr_bufs);
 	if (!err)
 		err = ckpt_obj_insert(ctx, objref, CKPT_OBJ_PIPE, sp);
@@ -452,11 +473,23 @@ static int pipe_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 	return err;
 }
 
+/* Which end is meant, -1: both. */
+static int end_of_mode(u32 f_mode)
+{
+	switch (f_mode & (CKPT_FMODE_READ | CKPT_FMODE_WRITE)) {
+	case CKPT_FMODE_READ:
+		return 0;
+	case CKPT_FMODE_WRITE:
+		return 1;
+	default:
+		return -1;
+	}
+}
+
 /**
  * ckpt_pipe_take_end() - one end of a staged pipe, for its FILE
  * @ctx: restart
- * @objref: of the pipe
- * @write: the end that is written to
+ * @rec: record of the FILE, its objref not trusted
  * @who: "fd 3", for messages
  *
  * An end that no FILE takes is closed when the restart ends.
@@ -464,24 +497,216 @@ static int pipe_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
  * Return: open file, the caller's from now on, or an ERR_PTR() of an
  * error that has been reported.
  */
-struct file *ckpt_pipe_take_end(struct ckpt_ctx *ctx, int objref, bool write,
+struct file *ckpt_pipe_take_end(struct ckpt_ctx *ctx,
+				const struct ckpt_hdr_file *rec,
 				const char *who)
 {
-	struct staged_pipe *sp = ckpt_obj_fetch(ctx, objref, CKPT_OBJ_PIPE);
+	struct staged_pipe *sp;
+	int end = end_of_mode(rec->f_mode);
 	struct file *file;
-	int err;
 
+	sp = ckpt_obj_fetch(ctx, rec->obj_objref, CKPT_OBJ_PIPE);
 	if (IS_ERR(sp))
 		return ERR_CAST(sp);
-	file = sp->end[write];
-	if (!file) {
-		err = ckpt_fail(ctx, -EINVAL, who,
-				"two open files for one end of pipe %d",
-				objref);
+	if (sp->fifo)
+		return ERR_PTR(ckpt_fail(ctx, -EINVAL, who,
+					 "pipe %d is a FIFO's",
+					 rec->obj_objref));
+	/* what open() gives has O_LARGEFILE */
+	if (end >= 0 && !sp->taken[end] && !(rec->f_flags & O_LARGEFILE)) {
+		sp->taken[end] = true;
+		return get_file(sp->end[end]);
+	}
+	/* never again a FIFO's: @end are known outside now */
+	sp->taken[0] = true;
+	file = dentry_open(&sp->end[0]->f_path,
+			   rec->f_flags &
+				   (O_ACCMODE | O_NONBLOCK | O_LARGEFILE),
+			   current_cred());
+	if (!IS_ERR(file))
+		return file;
+	return ERR_PTR(ckpt_fail(ctx, PTR_ERR(file), who,
+				 "the pipe cannot be opened again"));
+}
+
+/* ---- FIFOs ----------------------------------------------------------------- */
+
+/**
+ * ckpt_fifo_reader_alone() - has a FIFO's reader met no writer yet?
+ * @file: open file of a FIFO
+ *
+ * poll() does not tell it of an end that it has never seen begin.
+ *
+ * Return: true if it is open for reading alone, and none came since.
+ */
+bool ckpt_fifo_reader_alone(struct file *file)
+{
+	struct pipe_inode_info *pipe = file_inode(file)->i_pipe;
+	bool alone;
+
+	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != FMODE_READ)
+		return false;
+	pipe_lock(pipe);
+	alone = *ckpt_file_writers_met(file) == pipe->w_counter;
+	pipe_unlock(pipe);
+	return alone;
+}
+
+static bool file_pipe_empty(const struct file *file)
+{
+	struct pipe_inode_info *pipe = file_inode(file)->i_pipe;
+	bool empty;
+
+	pipe_lock(pipe);
+	empty = pipe_empty(pipe->head, pipe->tail);
+	pipe_unlock(pipe);
+	return empty;
+}
+
+static int fifo_check(struct ckpt_ctx *ctx, const struct staged_pipe *sp,
+		      struct file *fifo, const char *path, const char *who)
+{
+	if (file_pipe_empty(sp->end[0]))
+		return 0;
+	if (ckpt_path_permission(&fifo->f_path, MAY_WRITE))
+		return ckpt_fail(ctx, -EACCES, who,
+				 "what was in FIFO %s cannot be put back: you may not write to it",
+				 path);
+	if (!file_pipe_empty(fifo))
+		return ckpt_fail(ctx, -EBUSY, who,
+				 "FIFO %s is in use: someone else has written to it",
+				 path);
+	return 0;
+}
+
+/*
+ * Have it open for both ends, if the caller may open the one that is wanted:
+ * nobody gets this open file.
+ */
+static int fifo_keep(struct ckpt_ctx *ctx, struct staged_pipe *sp,
+		     const struct ckpt_staged_file *sf, const char *who)
+{
+	const char *name = sf->path;
+	int err, mask = 0;
+	struct file *fifo;
+	struct path path;
+
+	err = kern_path(name, LOOKUP_FOLLOW, &path);
+	if (err)
+		return ckpt_fail(ctx, err, who, "%s cannot be looked up", name);
+	if (sf->rec.f_mode & CKPT_FMODE_READ)
+		mask |= MAY_READ;
+	if (sf->rec.f_mode & CKPT_FMODE_WRITE)
+		mask |= MAY_WRITE;
+	if (!S_ISFIFO(d_inode(path.dentry)->i_mode))
+		err = -EINVAL;
+	else
+		err = ckpt_path_permission(&path, mask);
+	fifo = ERR_PTR(err);
+	if (!err)
+		fifo = dentry_open(&path, O_RDWR | O_NONBLOCK, current_cred());
+	path_put(&path);
+	if (IS_ERR(fifo))
+		return ckpt_fail(ctx, PTR_ERR(fifo), who,
+				 "FIFO %s cannot be opened", name);
+	err = fifo_check(ctx, sp, fifo, name, who);
+	if (!err)
+		err = pipe_set_capacity(ctx, fifo, sp->capacity);
+	if (err)
+		fput(fifo);
+	else
+		sp->fifo = fifo;
+	return err;
+}
+
+/**
+ * ckpt_fifo_open() - open a FIFO of the image
+ * @ctx: restart
+ * @sf: its staged FILE, whose path leads to a FIFO
+ * @flags: to open it with
+ * @who: "fd 3", for messages
+ *
+ * Return: open file, not blocking, the caller's from now on; or an ERR_PTR()
+ * of an error that has been reported.
+ */
+struct file *ckpt_fifo_open(struct ckpt_ctx *ctx,
+			    const struct ckpt_staged_file *sf, u32 flags,
+			    const char *who)
+{
+	struct staged_pipe *sp;
+	struct file *file;
+	int err = 0;
+
+	sp = ckpt_obj_fetch(ctx, sf->rec.obj_objref, CKPT_OBJ_PIPE);
+	if (IS_ERR(sp))
+		return ERR_CAST(sp);
+	if (sp->taken[0] || sp->taken[1])
+		err = ckpt_fail(ctx, -EINVAL, who, "pipe %d is no FIFO's",
+				sf->rec.obj_objref);
+	else if (!sp->fifo)
+		err = fifo_keep(ctx, sp, sf, who);
+	if (err)
+		return ERR_PTR(err);
+	file = filp_open(sf->path, (flags & ~O_DIRECT) | O_NONBLOCK, 0);
+	if (IS_ERR(file)) {
+		err = ckpt_fail(ctx, PTR_ERR(file), who,
+				"FIFO %s cannot be opened for %s", sf->path,
+				flags & O_ACCMODE ? "writing" : "reading");
 		return ERR_PTR(err);
 	}
-	sp->end[write] = NULL;
-	return file;
+	if (file_inode(file) == file_inode(sp->fifo))
+		return file;
+	fput(file);
+	err = ckpt_fail(ctx, -ESTALE, who,
+			"%s is not the FIFO that it was under another name",
+			sf->path);
+	return ERR_PTR(err);
+}
+
+/* Nobody but the operation has the pipe that they are in. */
+static int fifo_move(struct ckpt_ctx *ctx, struct staged_pipe *sp)
+{
+	struct pipe_inode_info *pipe = file_inode(sp->end[0])->i_pipe;
+	struct pipe_buffer *buf;
+	unsigned int slot;
+	int err = 0;
+
+	for (slot = pipe->tail; !err && slot != pipe->head; slot++) {
+		buf = pipe_slot(pipe, slot);
+		err = buf_write(ctx, sp->fifo,
+				page_address(buf->page) + buf->offset, buf->len,
+				buf->flags & PIPE_BUF_FLAG_PACKET);
+	}
+	return err;
+}
+
+/**
+ * ckpt_fifo_commit() - give a FIFO its contents back
+ * @ctx: restart, past the point of no return
+ * @sf: staged FILE of it, open
+ *
+ * Once for each FILE, maybe in several tasks at once; the first one puts back
+ * what was in the FIFO.
+ *
+ * Return: 0 or a negative errno that has been reported.
+ */
+int ckpt_fifo_commit(struct ckpt_ctx *ctx, const struct ckpt_staged_file *sf)
+{
+	struct staged_pipe *sp;
+	struct pipe_inode_info *pipe = file_inode(sf->file)->i_pipe;
+	int err = 0;
+
+	sp = ckpt_obj_fetch(ctx, sf->rec.obj_objref, CKPT_OBJ_PIPE);
+	if (IS_ERR(sp))
+		return PTR_ERR(sp);
+	if (!atomic_xchg(&sp->moved, 1))
+		err = fifo_move(ctx, sp);
+	if (sf->rec.f_mode & CKPT_FMODE_ALONE) {
+		pipe_lock(pipe);
+		*ckpt_file_writers_met(sf->file) = pipe->w_counter;
+		pipe_unlock(pipe);
+	}
+	return err;
 }
 
 const struct ckpt_obj_ops ckpt_pipe_ops = {

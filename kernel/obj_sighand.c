@@ -3,27 +3,34 @@
  * Signal handlers.
  *
  * Captured: the 64 actions: handler, flags, restorer, mask.
- * Refused: handlers shared with a task that is not checkpointed, flags of an
- * action that the table of known ones lacks.
+ * Refused: flags of an action that the table of known ones lacks; handlers that
+ * two processes of several threads share.  Handlers shared with a task outside
+ * of the tree are a leak (tree.c).
  *
  * At the commit the actions are written under siglock, as sigaction() does.
  * Nothing of the image is pending yet then, so that there is nothing to flush
  * for a signal that becomes ignored.  Signals that the caller had pending stay
- * pending, as over an execve().  The caller's timers end here, since this is
- * the first step of the commit that concerns signals.
+ * pending, as over an execve().
  *
- * Locking: siglock, alone.
+ * Locking: siglock, alone or within tasklist_lock.
  */
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/signal.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 #include "ckpt.h"
 #include "ksym.h"
 #include "sighand.h"
-#include "timers.h"
+#include "tree.h"
 
 static_assert(_NSIG == CKPT_NSIG);
+
+/* What restore makes; @live: held, the owner's, for those who share them. */
+struct staged_sighand {
+	struct sighand_struct *live;
+	struct ckpt_hdr_sighand rec;
+};
 
 static void sighand_grab(void *ptr)
 {
@@ -63,16 +70,76 @@ static int sighand_collect(struct ckpt_ctx *ctx, void *ptr)
 	return 0;
 }
 
+/**
+ * ckpt_sighand_collect_shared() - refuse to share what could not be shared again
+ * @ctx: checkpoint whose tasks have been collected
+ *
+ * A task can change its handlers for others only when it is alone in its
+ * process (unshare() demands the same).
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_sighand_collect_shared(struct ckpt_ctx *ctx)
+{
+	u32 i, next, nr = ctx->nr_tasks;
+	struct xarray seen;
+	int ref, err = 0;
+
+	xa_init(&seen);
+	for (i = 0; i < nr && !err; i = next) {
+		next = i + 1;
+		while (next < nr && ctx->tree[next].task->signal ==
+					    ctx->tree[i].task->signal)
+			next++;
+		if (next == i + 1)
+			continue;
+		/* the last one is no leader that has exited */
+		ref = ckpt_obj_ref(ctx,
+				   ctx->tree[next - 1].objs[CKPT_OBJ_SIGHAND]);
+		err = xa_insert(&seen, ref, xa_mk_value(1), GFP_KERNEL_ACCOUNT);
+		if (err == -EBUSY) {
+			ckpt_tree_at(ctx, i);
+			err = ckpt_refuse(ctx, "signal handlers", "%s",
+					  CKPT_SIGHAND_SHARED);
+		} else if (err) {
+			err = ckpt_fail(ctx, err, "signal handlers",
+					"out of memory");
+		}
+		cond_resched();
+	}
+	xa_destroy(&seen);
+	return err;
+}
+
+/* One that has exited keeps it until it is waited for. */
+static unsigned int dead_users(struct ckpt_ctx *ctx, const void *sighand)
+{
+	unsigned int nr = 0;
+	u32 i;
+
+	for (i = 0; i < ctx->nr_tasks; i++)
+		if (ctx->tree[i].dead &&
+		    rcu_access_pointer(ctx->tree[i].task->sighand) == sighand)
+			nr++;
+	return nr;
+}
+
 static int sighand_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 {
+	unsigned int inside = ckpt_obj_users(ctx, ptr);
 	struct sighand_struct *sighand = ptr;
+	unsigned int users = refcount_read(&sighand->count) - 1; /* objhash */
 	struct ckpt_hdr_sighand *rec;
-	int i;
+	int i, err;
 
-	/* One reference is the objhash's. */
-	if (refcount_read(&sighand->count) > ckpt_obj_users(ctx, ptr) + 1)
-		return ckpt_refuse(ctx, "signal handlers",
-				   "sharing them with a task outside");
+	if (users > inside)
+		inside += dead_users(ctx, ptr);
+	if (users > inside) {
+		err = ckpt_leak(ctx, "signal handlers (CLONE_SIGHAND)", inside,
+				users);
+		if (err)
+			return err;
+	}
 	rec = ckpt_out_rec(ctx, CKPT_HDR_SIGHAND, sizeof(*rec));
 	if (IS_ERR(rec))
 		return PTR_ERR(rec);
@@ -118,19 +185,17 @@ static int sighand_check(struct ckpt_ctx *ctx,
 static int sighand_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 {
 	const struct ckpt_hdr_sighand *rec = (const void *)h;
-	struct ckpt_hdr_sighand *staged;
+	struct staged_sighand *staged;
 	int err;
 
 	err = sighand_check(ctx, rec);
 	if (err)
 		return err;
-	if (refcount_read(&ckpt_own_sighand()->count) > 1)
-		return ckpt_fail(ctx, -EBUSY, "signal handlers",
-				 "the restarting task shares its own with another one");
-	staged = kmemdup(rec, sizeof(*rec), GFP_KERNEL_ACCOUNT);
+	staged = kzalloc(sizeof(*staged), GFP_KERNEL_ACCOUNT);
 	if (!staged)
 		return ckpt_fail(ctx, -ENOMEM, "signal handlers",
 				 "out of memory");
+	staged->rec = *rec;
 	err = ckpt_obj_insert(ctx, rec->objref, CKPT_OBJ_SIGHAND, staged);
 	if (err)
 		kfree(staged);
@@ -146,13 +211,11 @@ static int sighand_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
  */
 int ckpt_sighand_commit(struct ckpt_ctx *ctx, void *staged)
 {
-	const struct ckpt_hdr_sighand *rec = staged;
+	struct staged_sighand *st = staged;
+	const struct ckpt_hdr_sighand *rec = &st->rec;
 	struct sighand_struct *sighand = ckpt_own_sighand();
-	int err, i;
+	int i;
 
-	err = ckpt_timers_clear(ctx);
-	if (err)
-		return err;
 	spin_lock_irq(&sighand->siglock);
 	for (i = 0; i < _NSIG; i++) {
 		const struct ckpt_sigaction *a = &rec->action[i];
@@ -166,12 +229,48 @@ int ckpt_sighand_commit(struct ckpt_ctx *ctx, void *staged)
 			      sigmask(SIGKILL) | sigmask(SIGSTOP));
 	}
 	spin_unlock_irq(&sighand->siglock);
+	sighand_grab(sighand);
+	st->live = sighand;
+	return 0;
+}
+
+/**
+ * ckpt_sighand_adopt() - share the owner's handlers
+ * @ctx: restart, past the point of no return; the owner has committed them
+ * @staged: what the restore step made
+ *
+ * Threads of one process do so already.
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_sighand_adopt(struct ckpt_ctx *ctx, void *staged)
+{
+	struct sighand_struct *live = ((struct staged_sighand *)staged)->live;
+	struct sighand_struct *old = ckpt_own_sighand();
+
+	if (live == old)
+		return 0;
+	/* the tree has been checked for both */
+	if (!live || get_nr_threads(current) != 1)
+		return ckpt_fail(ctx, -EINVAL, "signal handlers",
+				 "nobody owns them");
+	sighand_grab(live);
+	write_lock_irq(KDATA(tasklist_lock));
+	spin_lock(&old->siglock);
+	rcu_assign_pointer(current->sighand, live);
+	spin_unlock(&old->siglock);
+	write_unlock_irq(KDATA(tasklist_lock));
+	sighand_drop(old);
 	return 0;
 }
 
 static void sighand_unstage(void *ptr)
 {
-	kfree(ptr);
+	struct staged_sighand *st = ptr;
+
+	if (st->live)
+		sighand_drop(st->live);
+	kfree(st);
 }
 
 const struct ckpt_obj_ops ckpt_sighand_ops = {

@@ -5,11 +5,14 @@
  * Captured: resource limits, itimers, POSIX timers, signals pending for the
  * process, oom_score_adj, the child-subreaper mark, CPU times and the other
  * counters (rusage.c).
- * Refused: more than one thread; a process that is stopped, exits, executes a
- * program or dumps core; a namespace's init.
+ * Captured, too: that it is stopped, or was continued, and what its parent has
+ * not been told of that.  Of a process that has exited: what it has used.
+ * Refused: a process that exits, executes a program, dumps core, or is just
+ * being stopped; a namespace's init, unless it is the root of the tree.  That it
+ * is one is not in the image: no signal of its own namespace ends a process that
+ * was made as an init.
  * Not kept, the restarted process has its own: the controlling terminal (it
- * belongs to the session; a restarted process is in the session it was created
- * in), autogroup, audit state, "was continued" marks for wait().
+ * belongs to the session), autogroup, audit state.
  *
  * Rights: raising a hard limit and lowering oom_score_adj below what the
  * caller's own process may have both need CAP_SYS_RESOURCE, as for prlimit()
@@ -25,14 +28,18 @@
 #include <linux/mutex.h>
 #include <linux/oom.h>
 #include <linux/prctl.h>
+#include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/syscalls.h>
 #include "ckpt.h"
+#include "compat/signal.h"
 #include "ksym.h"
 #include "rusage.h"
+#include "sighand.h"
 #include "timers.h"
+#include "tree_restart.h"
 
 static_assert(RLIM_NLIMITS == CKPT_NLIMITS);
 
@@ -71,28 +78,78 @@ static void signal_drop(void *ptr)
 {
 }
 
-static int signal_collect(struct ckpt_ctx *ctx, void *ptr)
+/* Threads of a process in the tree, from its first one at @e on. */
+static int threads_in_tree(struct ckpt_ctx *ctx,
+			   const struct ckpt_tree_entry *e)
 {
-	struct signal_struct *sig = ptr;
+	const struct ckpt_tree_entry *end = ctx->tree + ctx->nr_tasks;
+	const struct signal_struct *sig = e->task->signal;
+	int nr = 0;
+
+	for (; e < end && e->task->signal == sig; e++)
+		nr++;
+	return nr;
+}
+
+/* All of its threads: the leader waits for the others to exit. */
+static bool process_dead(struct ckpt_ctx *ctx, const struct ckpt_tree_entry *e)
+{
+	return e->dead && threads_in_tree(ctx, e) == 1;
+}
+
+static int collect_alive(struct ckpt_ctx *ctx, struct signal_struct *sig)
+{
 	unsigned int flags = READ_ONCE(sig->flags);
-	int threads = READ_ONCE(sig->nr_threads);
 
 	if ((flags & SIGNAL_GROUP_EXIT) || READ_ONCE(sig->core_state))
 		return ckpt_fail(ctx, -ESRCH, "process", "it is exiting");
 	if (READ_ONCE(sig->group_exec_task))
 		return ckpt_fail(ctx, -EAGAIN, "process",
 				 "it is executing a program");
-	if ((flags & (SIGNAL_STOP_STOPPED | SIGNAL_CLD_MASK)) ||
-	    READ_ONCE(sig->group_stop_count))
-		return ckpt_refuse(ctx, "process", "a stopped process");
-	if (flags & SIGNAL_UNKILLABLE)
-		return ckpt_refuse(ctx, "process", "the init of a namespace");
-	if (flags & ~SIGNAL_STOP_CONTINUED)
+	if ((flags & SIGNAL_CLD_MASK) || READ_ONCE(sig->group_stop_count))
+		return ckpt_fail(ctx, -EAGAIN, "process",
+				 "it is just being stopped or continued: try again");
+	if (flags & SIGNAL_UNKILLABLE) {
+		if (!ctx->init || sig != ctx->root->signal)
+			return ckpt_refuse(ctx, "process",
+					   "the init of a namespace");
+		flags &= ~SIGNAL_UNKILLABLE; /* made as an init it will have it */
+	}
+	if (flags & ~(SIGNAL_STOP_CONTINUED | SIGNAL_STOP_STOPPED))
 		return ckpt_refuse(ctx, "process", "signal state %#x", flags);
-	if (threads > 1)
-		return ckpt_refuse(ctx, "process", "a process of %d threads",
-				   threads);
 	return 0;
+}
+
+static int signal_collect(struct ckpt_ctx *ctx, void *ptr)
+{
+	int err, threads = READ_ONCE(((struct signal_struct *)ptr)->nr_threads);
+
+	if (process_dead(ctx, ctx->at))
+		return 0;
+	err = collect_alive(ctx, ptr);
+	if (err)
+		return err;
+	if (!threads)
+		return ckpt_fail(ctx, -ESRCH, "process", "it has exited");
+	if (!ctx->self && threads != threads_in_tree(ctx, ctx->at))
+		return ckpt_fail(ctx, -EAGAIN, "process",
+				 "its threads come and go: try again");
+	return 0;
+}
+
+static void stop_save(struct ckpt_hdr_signal *rec, struct task_struct *t)
+{
+	const struct signal_struct *sig = t->signal;
+
+	if (sig->flags & SIGNAL_STOP_CONTINUED)
+		rec->flags |= CKPT_SIGNAL_CONTINUED;
+	if (!(sig->flags & SIGNAL_STOP_STOPPED))
+		return;
+	rec->flags = CKPT_SIGNAL_STOPPED;
+	rec->stop_signal = t->jobctl & JOBCTL_STOP_SIGMASK;
+	rec->stop_untold = sig->group_exit_code;
+	if (!rec->stop_signal)
+		rec->stop_signal = rec->stop_untold ?: SIGSTOP;
 }
 
 static void limits_save(struct ckpt_hdr_signal *rec, struct task_struct *t)
@@ -112,10 +169,12 @@ static int signal_write(struct ckpt_ctx *ctx, struct signal_struct *sig,
 			int objref, const struct ckpt_timer_list *timers)
 {
 	struct task_struct *t = ctx->task;
+	bool dead = process_dead(ctx, ctx->at);
 	struct ckpt_hdr_signal *rec;
-	int nr, err;
+	int nr = 0, err;
 
-	nr = ckpt_sigpending_count(ctx, t, &sig->shared_pending);
+	if (!dead)
+		nr = ckpt_sigpending_count(ctx, t, &sig->shared_pending);
 	if (nr < 0)
 		return nr;
 	rec = ckpt_out_rec(ctx, CKPT_HDR_SIGNAL, sizeof(*rec));
@@ -129,6 +188,9 @@ static int signal_write(struct ckpt_ctx *ctx, struct signal_struct *sig,
 	rec->nr_timers = timers->nr;
 	limits_save(rec, t);
 	ckpt_rusage_save_process(sig, rec);
+	if (dead)
+		return 0;
+	stop_save(rec, t);
 	err = ckpt_itimers_save(ctx, t, rec->itimer);
 	if (!err)
 		err = ckpt_sigpending_save(ctx, t, &sig->shared_pending, nr);
@@ -137,10 +199,11 @@ static int signal_write(struct ckpt_ctx *ctx, struct signal_struct *sig,
 
 static int signal_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 {
-	struct ckpt_timer_list timers;
-	int err;
+	struct ckpt_timer_list timers = {};
+	int err = 0;
 
-	err = ckpt_timers_gather(ctx, ctx->task, &timers);
+	if (!process_dead(ctx, ctx->at))
+		err = ckpt_timers_gather(ctx, ctx->task, &timers);
 	if (err)
 		return err;
 	err = signal_write(ctx, ptr, objref, &timers);
@@ -220,9 +283,6 @@ static int signal_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 	struct staged_signal *staged;
 	int err;
 
-	if (!thread_group_empty(current))
-		return ckpt_fail(ctx, -EBUSY, "process",
-				 "the restarting process has several threads");
 	staged = kzalloc(sizeof(*staged), GFP_KERNEL_ACCOUNT);
 	if (!staged)
 		return ckpt_fail(ctx, -ENOMEM, "process", "out of memory");
@@ -288,15 +348,16 @@ static int limits_commit(struct ckpt_ctx *ctx,
  * @ctx: restart, committing
  * @staged: what the restore step made
  *
- * The caller's RLIMIT_CPU is not for the program's times.
+ * The caller's timers end.  Its RLIMIT_CPU is not for the program's times.
  *
  * Return: 0, or a negative errno that has been reported.
  */
 int ckpt_signal_commit_early(struct ckpt_ctx *ctx, void *staged)
 {
 	const struct staged_signal *s = staged;
+	int err = ckpt_timers_clear(ctx);
 
-	return limit_commit(ctx, &s->rec, RLIMIT_CPU);
+	return err ?: limit_commit(ctx, &s->rec, RLIMIT_CPU);
 }
 
 /**
@@ -332,6 +393,94 @@ int ckpt_signal_commit(struct ckpt_ctx *ctx, void *staged)
 	return limits_commit(ctx, rec);
 }
 
+/**
+ * ckpt_signal_staged_rec() - what the image says of a process
+ * @staged: what the restore step made
+ *
+ * Return: its record, which lives as long as @staged.
+ */
+const struct ckpt_hdr_signal *ckpt_signal_staged_rec(const void *staged)
+{
+	return &((const struct staged_signal *)staged)->rec;
+}
+
+/**
+ * ckpt_signal_commit_stop() - let current's process count as stopped, or as one
+ * that was continued, if it did
+ * @ctx: restart, in its last steps
+ * @staged: what the restore step made
+ */
+void ckpt_signal_commit_stop(struct ckpt_ctx *ctx, void *staged)
+{
+	const struct ckpt_hdr_signal *rec =
+		&((struct staged_signal *)staged)->rec;
+	struct signal_struct *sig = current->signal;
+
+	if (!rec->flags)
+		return;
+	spin_lock_irq(&ckpt_own_sighand()->siglock);
+	if (sig->flags & SIGNAL_GROUP_EXIT) {
+		/* it is being killed */
+	} else if (rec->flags & CKPT_SIGNAL_CONTINUED) {
+		signal_set_stop_flags(sig, SIGNAL_STOP_CONTINUED);
+	} else {
+		signal_set_stop_flags(sig, SIGNAL_STOP_STOPPED);
+		sig->group_stop_count = 0;
+		sig->group_exit_code = rec->stop_untold;
+	}
+	spin_unlock_irq(&ckpt_own_sighand()->siglock);
+}
+
+/**
+ * ckpt_signal_stop() - stop current, if its process was
+ * @staged: what the restore step made
+ *
+ * Each thread stops on its way to user space.  As the process counts as stopped
+ * by then, nobody is told of it once more.  It does not, if somebody has
+ * continued it meanwhile.
+ */
+void ckpt_signal_stop(const void *staged)
+{
+	const struct ckpt_hdr_signal *rec = ckpt_signal_staged_rec(staged);
+
+	if (!(rec->flags & CKPT_SIGNAL_STOPPED))
+		return;
+	spin_lock_irq(&ckpt_own_sighand()->siglock);
+	if (current->signal->flags & SIGNAL_STOP_STOPPED) {
+		current->jobctl &= ~JOBCTL_STOP_SIGMASK;
+		current->jobctl |= JOBCTL_STOP_PENDING | rec->stop_signal;
+		set_thread_flag(TIF_SIGPENDING);
+	}
+	spin_unlock_irq(&ckpt_own_sighand()->siglock);
+}
+
+/**
+ * ckpt_signal_staged_stopped() - whether a process of the image is stopped
+ * @staged: what the restore step made
+ *
+ * Return: true if it is.
+ */
+bool ckpt_signal_staged_stopped(const void *staged)
+{
+	return ckpt_signal_staged_rec(staged)->flags & CKPT_SIGNAL_STOPPED;
+}
+
+/**
+ * ckpt_signal_forget_children() - drop the news that zombies were made
+ * @ctx: restart, committing; every signal is blocked
+ *
+ * The image has what of it is still pending.
+ */
+void ckpt_signal_forget_children(struct ckpt_ctx *ctx)
+{
+	const struct ckpt_tree_task *process =
+		ckpt_tree_lookup(ctx, ctx->restart->task->rec.tgid);
+	sigset_t others = { .sig = { ~process->dead_signals } };
+
+	sigaddset(&others, SIGKILL);
+	ckpt_signal_drop(&others);
+}
+
 const struct ckpt_obj_ops ckpt_signal_ops = {
 	.name = "process",
 	.grab = signal_grab,
@@ -340,4 +489,5 @@ const struct ckpt_obj_ops ckpt_signal_ops = {
 	.save = signal_save,
 	.restore = signal_restore,
 	.unstage = signal_unstage,
+	.lasting = true,
 };

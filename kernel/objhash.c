@@ -5,8 +5,9 @@
  * At a checkpoint it maps the address of a kernel object to its objref, given
  * in order of appearance by the collect step; at a restart it maps an objref
  * to the staged object.  It holds a reference to every object from the moment
- * the object is added until the operation ends, and nothing is removed before:
- * whoever finds an object in it may use it without a reference of his own.
+ * the object is added until the operation ends, or a restart lets its tasks go,
+ * and nothing is removed before: whoever finds an object in it may use it
+ * without a reference of his own.
  *
  * Locking: one task works on an operation at a time (its turn), so there is
  * none.
@@ -14,6 +15,7 @@
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
 #include "ckpt.h"
+#include "ksym.h"
 
 struct ckpt_obj {
 	struct rhash_head node;
@@ -24,6 +26,7 @@ struct ckpt_obj {
 	int objref;
 	unsigned int users;
 	bool saved;
+	bool marked;
 };
 
 static const struct rhashtable_params obj_params = {
@@ -60,37 +63,72 @@ int ckpt_objhash_init(struct ckpt_ctx *ctx)
 {
 	int err;
 
-	INIT_LIST_HEAD(&ctx->objhash.list);
-	ctx->objhash.next_ref = 1;
-	err = rhashtable_init(&ctx->objhash.by_key, &obj_params);
-	ctx->objhash.ready = !err;
+	INIT_LIST_HEAD(&ctx->op->objhash.list);
+	ctx->op->objhash.next_ref = 1;
+	err = rhashtable_init(&ctx->op->objhash.by_key, &obj_params);
+	ctx->op->objhash.ready = !err;
 	return err;
 }
 
 /**
- * ckpt_objhash_free() - drop every object, last first, and the hash
+ * ckpt_objhash_settle() - all tasks have what was staged for them
+ * @ctx: restart; no task has returned to user space yet
+ *
+ * A reference that is ours is one that a program could notice: it cannot
+ * execute a file that someone else can write to, a set-user-ID program gives
+ * it nothing while others seem to share its directories, a pipe has another
+ * end.  Files are really closed by the work that current has for its way to user
+ * space; that is done here.
+ */
+void ckpt_objhash_settle(struct ckpt_ctx *ctx)
+{
+	struct ckpt_obj *obj, *tmp;
+
+	list_for_each_entry(obj, &ctx->op->objhash.list, list)
+		if (obj_ops[obj->type]->settle)
+			obj_ops[obj->type]->settle(obj->ptr);
+	list_for_each_entry_safe_reverse(obj, tmp, &ctx->op->objhash.list,
+					 list) {
+		if (obj_ops[obj->type]->lasting)
+			continue;
+		rhashtable_remove_fast(&ctx->op->objhash.by_key, &obj->node,
+				       obj_params);
+		list_del(&obj->list);
+		obj_ops[obj->type]->unstage(obj->ptr);
+		kfree(obj);
+		cond_resched();
+	}
+	K(task_work_run)();
+}
+
+/**
+ * ckpt_objhash_free() - end the hash, and drop every object, last first
  * @ctx: operation
  */
 void ckpt_objhash_free(struct ckpt_ctx *ctx)
 {
 	struct ckpt_obj *obj, *tmp;
 
-	if (!ctx->objhash.ready)
+	if (!ctx->op->objhash.ready)
 		return;
-	list_for_each_entry_safe_reverse(obj, tmp, &ctx->objhash.list, list) {
+	/* first, as the table may just be growing, which looks at all of them */
+	rhashtable_destroy(&ctx->op->objhash.by_key);
+	list_for_each_entry_safe_reverse(obj, tmp, &ctx->op->objhash.list,
+					 list) {
 		if (ctx->restarting)
 			obj_ops[obj->type]->unstage(obj->ptr);
 		else
 			obj_ops[obj->type]->drop(obj->ptr);
 		kfree(obj);
+		cond_resched();
 	}
-	rhashtable_destroy(&ctx->objhash.by_key);
-	ctx->objhash.ready = false;
+	ctx->op->objhash.ready = false;
 }
 
 static struct ckpt_obj *obj_find(struct ckpt_ctx *ctx, unsigned long key)
 {
-	return rhashtable_lookup_fast(&ctx->objhash.by_key, &key, obj_params);
+	return rhashtable_lookup_fast(&ctx->op->objhash.by_key, &key,
+				      obj_params);
 }
 
 static struct ckpt_obj *obj_add(struct ckpt_ctx *ctx, unsigned long key,
@@ -105,13 +143,13 @@ static struct ckpt_obj *obj_add(struct ckpt_ctx *ctx, unsigned long key,
 	obj->ptr = ptr;
 	obj->type = type;
 	obj->objref = objref;
-	err = rhashtable_lookup_insert_fast(&ctx->objhash.by_key, &obj->node,
-					    obj_params);
+	err = rhashtable_lookup_insert_fast(&ctx->op->objhash.by_key,
+					    &obj->node, obj_params);
 	if (err) {
 		kfree(obj);
 		return ERR_PTR(err);
 	}
-	list_add_tail(&obj->list, &ctx->objhash.list);
+	list_add_tail(&obj->list, &ctx->op->objhash.list);
 	return obj;
 }
 
@@ -139,14 +177,14 @@ int ckpt_obj_collect(struct ckpt_ctx *ctx, void *ptr, enum ckpt_obj_type type)
 		obj->users++;
 		return obj->objref;
 	}
-	if (ctx->objhash.next_ref == INT_MAX)
+	if (ctx->op->objhash.next_ref == INT_MAX)
 		return ckpt_fail(ctx, -E2BIG, ops->name, "too many objects");
 	obj = obj_add(ctx, (unsigned long)ptr, ptr, type,
-		      ctx->objhash.next_ref);
+		      ctx->op->objhash.next_ref);
 	if (IS_ERR(obj))
 		return ckpt_fail(ctx, PTR_ERR(obj), ops->name,
 				 "out of memory for the object hash");
-	ctx->objhash.next_ref++;
+	ctx->op->objhash.next_ref++;
 	ops->grab(ptr);
 	obj->users = 1;
 	err = ops->collect ? ops->collect(ctx, ptr) : 0;
@@ -217,6 +255,23 @@ unsigned int ckpt_obj_users(struct ckpt_ctx *ctx, const void *ptr)
 	struct ckpt_obj *obj = obj_find(ctx, (unsigned long)ptr);
 
 	return obj ? obj->users : 0;
+}
+
+/**
+ * ckpt_obj_mark() - for what is to be done once for an object
+ * @ctx: checkpoint
+ * @ptr: kernel object
+ *
+ * Return: true when it is called for it for the first time.
+ */
+bool ckpt_obj_mark(struct ckpt_ctx *ctx, const void *ptr)
+{
+	struct ckpt_obj *obj = obj_find(ctx, (unsigned long)ptr);
+	bool first = obj && !obj->marked;
+
+	if (obj)
+		obj->marked = true;
+	return first;
 }
 
 /**

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A restart: what the task does to itself.
+ * A restart: what each task does to itself, step by step.
  *
- * Every record is read, verified and checked against the caller's rights, and
- * new objects are staged, while the task could still go back.  When the
- * trailer has verified, the commit puts them in place.  What fails then kills
- * the task.  Nothing of the image runs before.
+ * restore: in its turn, every record up to the task's own is read, verified and
+ * checked against the caller's rights, and new objects are staged, while the
+ * task could still go back.  check: when the trailer has verified, each task
+ * looks whether it may become what its records say.  The commit, from then on,
+ * puts the staged objects in place in three steps, between which all tasks wait
+ * for each other: the owner of a shared object puts it in place in its own
+ * name; the others adopt it; last come the credentials and what depends on
+ * them.  When all are through, what is still held or missing of the staged
+ * objects is settled (objhash.c).  What fails kills the tasks.  Nothing of the
+ * image runs before.
  */
 #include <linux/capability.h>
 #include <linux/compat.h>
@@ -17,8 +23,13 @@
 #include <linux/slab.h>
 #include <linux/syscalls.h>
 #include "ckpt.h"
+#include "io_context.h"
 #include "ksym.h"
+#include "pages.h"
+#include "rusage.h"
+#include "seccomp.h"
 #include "sighand.h"
+#include "tree_restart.h"
 
 #define MAPPED_FILES_MAX 65536U /* besides those with descriptors */
 
@@ -104,32 +115,16 @@ int ckpt_scratch_get(struct ckpt_ctx *ctx, size_t off, void *buf, size_t len)
  */
 struct file *ckpt_restart_inherited(struct ckpt_ctx *ctx, int image_fd)
 {
+	const struct ckpt_restart *r = ctx->op->restart;
 	int i;
 
-	for (i = 0; i < ctx->restart->nr_inherited; i++)
-		if (ctx->restart->inherited[i].image_fd == image_fd)
-			return ctx->restart->inherited[i].file;
+	for (i = 0; i < r->nr_inherited; i++)
+		if (r->inherited[i].image_fd == image_fd)
+			return r->inherited[i].file;
 	return NULL;
 }
 
 /* ---- the head ---- */
-
-static int head_tree(struct ckpt_ctx *ctx)
-{
-	const struct ckpt_hdr *rec = ckpt_in_expect(ctx, CKPT_HDR_TREE);
-	u32 nr;
-
-	if (IS_ERR(rec))
-		return PTR_ERR(rec);
-	nr = ((const struct ckpt_hdr_tree *)rec)->nr_tasks;
-	if (nr != 1)
-		return ckpt_refuse(ctx, "image", "a tree of %u tasks", nr);
-	rec = ckpt_in_expect(ctx, CKPT_HDR_TREE_TASK);
-	if (IS_ERR(rec))
-		return PTR_ERR(rec);
-	memcpy(&ctx->restart->tree_task, rec, sizeof(ctx->restart->tree_task));
-	return 0;
-}
 
 /**
  * ckpt_restart_head() - read the head of the image
@@ -154,20 +149,18 @@ int ckpt_restart_head(struct ckpt_ctx *ctx)
 	if (err)
 		return err;
 	rec = ckpt_in_expect(ctx, CKPT_HDR_CONTAINER);
-	return IS_ERR(rec) ? PTR_ERR(rec) : head_tree(ctx);
+	if (IS_ERR(rec))
+		return PTR_ERR(rec);
+	ctx->restart->pid_ns = ((const struct ckpt_hdr_container *)rec)->pid_ns;
+	ctx->restart->last_pid =
+		((const struct ckpt_hdr_container *)rec)->last_pid;
+	return ckpt_tree_read(ctx);
 }
 
 /* ---- restore ---- */
 
 static int check_caller(struct ckpt_ctx *ctx)
 {
-	if (get_nr_threads(current) != 1)
-		return ckpt_fail(ctx, -EBUSY, "caller",
-				 "it has %d threads; only one may restart",
-				 get_nr_threads(current));
-	if (refcount_read(&ckpt_own_sighand()->count) != 1)
-		return ckpt_fail(ctx, -EBUSY, "caller",
-				 "it shares its signal handlers");
 	if (current->seccomp.mode)
 		return ckpt_fail(ctx, -EPERM, "caller",
 				 "it is under seccomp, which a restart would step around");
@@ -187,42 +180,108 @@ static int check_caller(struct ckpt_ctx *ctx)
 	return 0;
 }
 
+/* What it shares by being a process, and nothing else. */
+static int check_alone(struct ckpt_ctx *ctx)
+{
+	const struct ckpt_hdr_tree_task *rec = &ctx->restart->task->rec;
+	const struct ckpt_tree_task *leader = ckpt_tree_lookup(ctx, rec->tgid);
+
+	if (get_nr_threads(current) > 1 && leader->nr_threads == 1)
+		return ckpt_fail(ctx, -EBUSY, "caller",
+				 "it has %d threads; only one may restart",
+				 get_nr_threads(current));
+	if (get_nr_threads(current) != leader->nr_threads)
+		return ckpt_fail(ctx, -EBUSY, "caller",
+				 "it has %d threads, and should have %u",
+				 get_nr_threads(current), leader->nr_threads);
+	if (refcount_read(&ckpt_own_sighand()->count) != leader->nr_threads)
+		return ckpt_fail(ctx, -EBUSY, "caller",
+				 "it shares its signal handlers");
+	return 0;
+}
+
 /*
- * How many objects of a type one task can have a use for: memory for more is
+ * How many objects of a type the tasks can have a use for: memory for more is
  * not to be had, however long the image.
  */
-static u32 objs_max(s32 type)
+static u64 objs_max(struct ckpt_ctx *ctx, s32 type)
 {
-	u32 fds = CKPT_FDS_MAX;
+	u64 fds = CKPT_FDS_MAX, nr = ctx->op->nr_tasks;
 
 	if (!capable(CAP_SYS_RESOURCE))
 		fds = min_t(unsigned long, fds, rlimit_max(RLIMIT_NOFILE));
 	switch (type) {
 	case CKPT_HDR_PIPE:
-		return fds;
+	case CKPT_HDR_EVENTFD:
+		return fds * nr;
 	case CKPT_HDR_FILE:
-		return fds + MAPPED_FILES_MAX;
+	case CKPT_HDR_SHMEM:
+		return (fds + MAPPED_FILES_MAX) * nr;
 	default:
-		return 1;
+		return nr;
 	}
 }
 
 static int count_record(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 {
-	u32 *nr = &ctx->restart->nr_recs[rec->type];
+	u32 *nr = &ctx->op->restart->nr_recs[rec->type];
 
-	if (*nr >= objs_max(rec->type))
+	if (*nr >= objs_max(ctx, rec->type))
 		return ckpt_fail(ctx, -E2BIG, "image",
-				 "more than %u %s records for one task", *nr,
-				 ckpt_rec_name(rec->type));
+				 "more than %u %s records for %u tasks", *nr,
+				 ckpt_rec_name(rec->type), ctx->op->nr_tasks);
 	++*nr;
 	return 0;
 }
+
+/* An object of which a task has one stands before the first who has it. */
+static int check_owner(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
+{
+	const struct ckpt_hdr_tree_task *t = &ctx->restart->task->rec;
+	s32 want;
+
+	switch (rec->type) {
+	case CKPT_HDR_FILES:
+		want = t->files_objref;
+		break;
+	case CKPT_HDR_FS:
+		want = t->fs_objref;
+		break;
+	case CKPT_HDR_SIGHAND:
+		want = t->sighand_objref;
+		break;
+	case CKPT_HDR_SIGNAL:
+		want = t->signal_objref;
+		break;
+	case CKPT_HDR_MM:
+		want = t->mm_objref;
+		break;
+	default:
+		return 0;
+	}
+	/* in all of them the objref is the first field */
+	if (((const struct ckpt_hdr_fs *)rec)->objref == want)
+		return 0;
+	return ckpt_fail(ctx, -EINVAL, "image",
+			 "a %s record that is not task %d's",
+			 ckpt_rec_name(rec->type), t->pid);
+}
+
+static_assert(offsetof(struct ckpt_hdr_files, objref) ==
+	      offsetof(struct ckpt_hdr_fs, objref));
+static_assert(offsetof(struct ckpt_hdr_sighand, objref) ==
+	      offsetof(struct ckpt_hdr_fs, objref));
+static_assert(offsetof(struct ckpt_hdr_signal, objref) ==
+	      offsetof(struct ckpt_hdr_fs, objref));
+static_assert(offsetof(struct ckpt_hdr_mm, objref) ==
+	      offsetof(struct ckpt_hdr_fs, objref));
 
 static int restore_record(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 {
 	int err = count_record(ctx, rec);
 
+	if (!err)
+		err = check_owner(ctx, rec);
 	if (err)
 		return err;
 	switch (rec->type) {
@@ -233,6 +292,9 @@ static int restore_record(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 #undef CKPT_X
 	case CKPT_HDR_TASK:
 		return ckpt_task_restore(ctx, rec);
+	case CKPT_HDR_TRAILER:
+		return ckpt_fail(ctx, -EINVAL, "image",
+				 "the task of the tree is missing");
 	default:
 		return ckpt_fail(ctx, -EINVAL, "image",
 				 "a %s record on its own",
@@ -240,48 +302,86 @@ static int restore_record(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 	}
 }
 
-static int restore_all(struct ckpt_ctx *ctx)
+/* All that stands before the next task's. */
+static int restore_records(struct ckpt_ctx *ctx)
 {
 	const struct ckpt_hdr *rec;
 	int err;
 
-	for (;;) {
+	while (!ctx->restart->task_image) {
 		rec = ckpt_in_rec(ctx);
 		if (IS_ERR(rec))
 			return PTR_ERR(rec);
-		if (rec->type == CKPT_HDR_TRAILER)
-			return 0;
 		err = restore_record(ctx, rec);
 		if (err)
 			return err;
 	}
-}
-
-/* The staged objects of the task, by its objrefs. */
-struct staged {
-	void *cred, *files, *fs, *sighand, *signal, *mm;
-};
-
-static int find_staged(struct ckpt_ctx *ctx, struct staged *s)
-{
-	const struct ckpt_hdr_task *t = ctx->restart->task_image->task;
-
-#define FETCH(res, TYPE)                                      \
-	do {                                                  \
-		s->res = ckpt_obj_fetch(ctx, t->res##_objref, \
-					CKPT_OBJ_##TYPE);     \
-		if (IS_ERR(s->res))                           \
-			return PTR_ERR(s->res);               \
-	} while (0)
-	FETCH(cred, CRED);
-	FETCH(files, FILES);
-	FETCH(fs, FS);
-	FETCH(sighand, SIGHAND);
-	FETCH(signal, SIGNAL);
-	FETCH(mm, MM);
-#undef FETCH
 	return 0;
 }
+
+static int fetch(struct ckpt_ctx *ctx, enum ckpt_obj_type type, int objref)
+{
+	void *staged = ckpt_obj_fetch(ctx, objref, type);
+
+	if (IS_ERR(staged))
+		return PTR_ERR(staged);
+	ctx->restart->staged[type] = staged;
+	return 0;
+}
+
+static int find_staged(struct ckpt_ctx *ctx)
+{
+	const struct ckpt_hdr_task *t = ctx->restart->task_image->task;
+	int err;
+
+	err = fetch(ctx, CKPT_OBJ_SIGNAL, t->signal_objref);
+	if (err || ctx->restart->task->rec.exit_state)
+		return err;
+	err = fetch(ctx, CKPT_OBJ_FILES, t->files_objref);
+	if (!err)
+		err = fetch(ctx, CKPT_OBJ_FS, t->fs_objref);
+	if (!err)
+		err = fetch(ctx, CKPT_OBJ_SIGHAND, t->sighand_objref);
+	return err ?: fetch(ctx, CKPT_OBJ_MM, t->mm_objref);
+}
+
+/*
+ * The last task reads to the end.  The coordinator would wait for it in vain if
+ * the tasks died.
+ */
+static int restore_trailer(struct ckpt_ctx *ctx)
+{
+	const struct ckpt_restart *r = ctx->op->restart;
+	const struct ckpt_hdr *rec;
+
+	if (ctx->restart->task != &r->tree[ctx->op->nr_tasks - 1])
+		return 0;
+	rec = ckpt_in_expect(ctx, CKPT_HDR_TRAILER);
+	return IS_ERR(rec) ? PTR_ERR(rec) : 0;
+}
+
+static int step_restore(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	err = check_caller(ctx);
+	if (!err)
+		err = check_alone(ctx);
+	if (!err)
+		err = restore_records(ctx);
+	if (!err)
+		err = find_staged(ctx);
+	if (!err)
+		err = PTR_ERR_OR_ZERO(ckpt_cred_prepare(ctx));
+	if (!err && !ctx->restart->task->rec.exit_state)
+		err = ckpt_mm_enter(ctx, ctx->restart->staged[CKPT_OBJ_MM]);
+	if (!err)
+		err = restore_trailer(ctx);
+	ckpt_pages_free(ctx);
+	return err;
+}
+
+/* ---- check ---- */
 
 /*
  * A robust futex that the task holds names it by its id.  The list is in the
@@ -310,23 +410,27 @@ static int check_pid(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *t)
 	return 0;
 }
 
-static int check_all(struct ckpt_ctx *ctx, struct staged *s)
+static int step_check(struct ckpt_ctx *ctx)
 {
 	const struct ckpt_task_image *img = ctx->restart->task_image;
 	int err;
 
-	if (!img || img->task->pid != ctx->restart->tree_task.pid)
-		return ckpt_fail(ctx, -EINVAL, "image",
-				 "the task of the tree is missing");
-	err = find_staged(ctx, s);
-	if (!err)
-		err = check_pid(ctx, img->task);
+	err = ckpt_task_check_signals(ctx, img->task);
+	if (err || ctx->restart->task->rec.exit_state)
+		return err;
+	err = check_pid(ctx, img->task);
 	if (!err)
 		err = ckpt_task_check(ctx, img);
+	if (!err)
+		err = ckpt_io_check(ctx, img->task);
+	if (!err)
+		err = ckpt_seccomp_check(ctx, &img->filters);
 	if (!err)
 		err = ckpt_cpu_check(ctx, img);
 	if (!err)
 		err = ckpt_restart_block_check(ctx, &img->rb);
+	if (!err && !ckpt_tree_owns(ctx, CKPT_OBJ_FS))
+		err = ckpt_fs_check(ctx, ctx->restart->staged[CKPT_OBJ_FS]);
 	return err;
 }
 
@@ -360,83 +464,161 @@ static void block_signals(void)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
-static int commit_objects(struct ckpt_ctx *ctx, const struct staged *s)
+/*
+ * What the parent of a zombie is told of it.  It gets its credentials and
+ * exits on its way out of the ioctl; what it has used comes when it is dead.
+ */
+static int step_exit(struct ckpt_ctx *ctx)
 {
 	const struct ckpt_task_image *img = ctx->restart->task_image;
 	int err;
 
+	ctx->restart->committing = true;
 	block_signals();
-	err = ckpt_sighand_commit(ctx, s->sighand);
+	ckpt_rusage_commit_task(ctx, img->task);
+	err = ckpt_cred_commit(ctx);
 	if (!err)
-		err = ckpt_signal_commit_early(ctx, s->signal);
-	if (!err)
-		err = ckpt_task_commit_early(ctx, img);
-	if (!err)
-		err = ckpt_files_commit(ctx, s->files);
-	if (!err)
-		err = ckpt_fs_commit(ctx, s->fs);
-	if (!err)
-		err = ckpt_signal_commit(ctx, s->signal);
-	if (!err)
-		err = ckpt_cred_commit(ctx, s->cred);
-	if (!err)
-		err = ckpt_task_commit_late(ctx, img);
+		ckpt_task_commit_dead(ctx, img);
 	return err;
 }
 
-static int commit(struct ckpt_ctx *ctx, const struct staged *s, long *ret)
+/* The memory, and each shared object with its owner. */
+static int step_own(struct ckpt_ctx *ctx)
 {
-	const struct ckpt_task_image *img = ctx->restart->task_image;
+	void **staged = ctx->restart->staged;
 	int err;
 
 	err = scratch_map(ctx);
-	if (err)
-		return err;
-	err = ckpt_mm_commit(ctx, s->mm);
+	if (!err)
+		err = ckpt_mm_commit(ctx, staged[CKPT_OBJ_MM]);
 	if (err)
 		return err;
 	ctx->restart->committing = true;
-	err = commit_objects(ctx, s);
-	scratch_unmap(ctx);
+	block_signals();
+	ckpt_signal_forget_children(ctx);
+	if (ckpt_tree_owns(ctx, CKPT_OBJ_SIGHAND))
+		err = ckpt_sighand_commit(ctx, staged[CKPT_OBJ_SIGHAND]);
+	if (!err && ckpt_tree_owns(ctx, CKPT_OBJ_SIGNAL))
+		err = ckpt_signal_commit_early(ctx, staged[CKPT_OBJ_SIGNAL]);
+	if (!err && ckpt_tree_owns(ctx, CKPT_OBJ_FILES))
+		err = ckpt_files_commit(ctx, staged[CKPT_OBJ_FILES]);
+	if (!err && ckpt_tree_owns(ctx, CKPT_OBJ_FS))
+		err = ckpt_fs_commit(ctx, staged[CKPT_OBJ_FS]);
+	return err   ?:
+		       ckpt_seccomp_commit_shared(ctx, &ctx->restart->task_image
+								->filters);
+}
+
+/* What others own; and what needs the caller's credentials. */
+static int step_adopt(struct ckpt_ctx *ctx)
+{
+	void **staged = ctx->restart->staged;
+	int err = 0;
+
+	if (!ckpt_tree_owns(ctx, CKPT_OBJ_SIGHAND))
+		err = ckpt_sighand_adopt(ctx, staged[CKPT_OBJ_SIGHAND]);
+	if (!err && !ckpt_tree_owns(ctx, CKPT_OBJ_FILES))
+		err = ckpt_files_adopt(ctx, staged[CKPT_OBJ_FILES]);
+	if (!err && !ckpt_tree_owns(ctx, CKPT_OBJ_FS))
+		err = ckpt_fs_adopt(ctx, staged[CKPT_OBJ_FS]);
+	return err ?: ckpt_task_commit_early(ctx, ctx->restart->task_image);
+}
+
+/* When all tasks are through with what their process' limits could forbid. */
+static int step_finish(struct ckpt_ctx *ctx, long *ret)
+{
+	const struct ckpt_task_image *img = ctx->restart->task_image;
+	void **staged = ctx->restart->staged;
+	int err = 0;
+
+	if (ckpt_tree_owns(ctx, CKPT_OBJ_SIGNAL))
+		err = ckpt_signal_commit(ctx, staged[CKPT_OBJ_SIGNAL]);
 	if (!err)
-		err = ckpt_mm_commit_flags(ctx, s->mm);
+		err = ckpt_io_commit(ctx, img->task);
+	if (!err)
+		err = ckpt_cred_commit(ctx);
+	if (!err)
+		err = ckpt_task_commit_late(ctx, img);
+	scratch_unmap(ctx);
+	if (!err && ckpt_tree_owns(ctx, CKPT_OBJ_MM))
+		err = ckpt_mm_commit_flags(ctx, staged[CKPT_OBJ_MM]);
 	if (!err)
 		err = ckpt_restart_block_commit(ctx, &img->rb);
 	if (!err)
 		err = ckpt_cpu_commit(ctx, img, ret);
+	if (!err && ckpt_tree_owns(ctx, CKPT_OBJ_SIGNAL))
+		ckpt_signal_commit_stop(ctx, staged[CKPT_OBJ_SIGNAL]);
 	return err;
 }
 
+/*
+ * Which can't fail, for others may run by now.  Until here all signals are
+ * blocked: what its own timers send does not end it half made.
+ */
+static int step_go(struct ckpt_ctx *ctx)
+{
+	ckpt_task_commit_mask(ctx->restart->task_image);
+	ckpt_signal_stop(ctx->restart->staged[CKPT_OBJ_SIGNAL]);
+	return 0;
+}
+
 /**
- * ckpt_restart_task() - turn current into the task of the image
- * @ctx: restart whose head has been read
- * @ret: what current's system call must return on success
+ * ckpt_restart_step() - the next step of current's way into the image
+ * @ctx: restart, or current's view of it
+ * @step: step, in the order of the enum
+ * @ret: filled by the last one: what current's system call must return
  *
  * On failure current is what it was, or, past the point of no return, about to
  * be killed.
  *
  * Return: 0, or a negative errno that has been reported.
  */
-int ckpt_restart_task(struct ckpt_ctx *ctx, long *ret)
+int ckpt_restart_step(struct ckpt_ctx *ctx, enum ckpt_step step, long *ret)
 {
-	struct staged s;
-	int err;
+	int err = -EINVAL;
 
-	err = check_caller(ctx);
-	if (!err)
-		err = restore_all(ctx);
-	if (!err)
-		err = check_all(ctx, &s);
-	if (!err)
-		err = commit(ctx, &s, ret);
-	if (!err)
-		return 0;
+	switch (step) {
+	case CKPT_STEP_RESTORE:
+		err = step_restore(ctx);
+		break;
+	case CKPT_STEP_CHECK:
+		err = step_check(ctx);
+		break;
+	case CKPT_STEP_EXIT:
+		err = step_exit(ctx);
+		break;
+	case CKPT_STEP_OWN:
+		err = step_own(ctx);
+		break;
+	case CKPT_STEP_ADOPT:
+		err = step_adopt(ctx);
+		break;
+	case CKPT_STEP_FINISH:
+		err = step_finish(ctx, ret);
+		break;
+	case CKPT_STEP_GO:
+		err = step_go(ctx);
+		break;
+	}
+	if (err) {
+		ctx->restart->killed = fatal_signal_pending(current);
+		ckpt_restart_undo(ctx, err);
+	}
+	return err;
+}
+
+/**
+ * ckpt_restart_undo() - give current back what it was, or end it
+ * @ctx: restart, or current's view of it
+ * @err: why
+ */
+void ckpt_restart_undo(struct ckpt_ctx *ctx, int err)
+{
 	if (!ctx->restart->committing) {
 		ckpt_mm_rollback(ctx);
-		return err;
+		return;
 	}
-	pr_warn("restart of pid %d failed past the point of no return (%d): killed\n",
-		task_pid_nr(current), err);
+	pr_warn_ratelimited("restart of pid %d failed past the point of no return (%d): killed\n",
+			    task_pid_nr(current), err);
 	send_sig(SIGKILL, current, 1);
-	return err;
 }

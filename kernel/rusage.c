@@ -33,6 +33,7 @@
 #include "ksym.h"
 #include "rusage.h"
 #include "sighand.h"
+#include "tree.h"
 
 static void io_save(struct ckpt_rusage *to, const struct task_io_accounting *io)
 {
@@ -93,8 +94,7 @@ static void seen_commit(struct prev_cputime *prev,
 void ckpt_rusage_save_task(struct ckpt_ctx *ctx, struct task_struct *t,
 			   struct ckpt_hdr_task *rec)
 {
-	const struct nsproxy *nsproxy = ctx->objs[CKPT_OBJ_NSPROXY];
-	const struct timens_offsets *off = &nsproxy->time_ns->offsets;
+	const struct timens_offsets *off = ckpt_tree_timens(ctx);
 	struct ckpt_rusage *r = &rec->rusage;
 
 	rec->start_mono = t->start_time + timespec64_to_ns(&off->monotonic);
@@ -198,6 +198,17 @@ static void runtime_commit(u64 runtime)
 	local_irq_enable();
 }
 
+static void counts_commit(struct task_struct *t, const struct ckpt_rusage *r)
+{
+	t->utime = r->utime;
+	t->stime = r->stime;
+	t->nvcsw = r->nvcsw;
+	t->nivcsw = r->nivcsw;
+	t->min_flt = r->minflt;
+	t->maj_flt = r->majflt;
+	io_commit(&t->ioac, r);
+}
+
 /**
  * ckpt_rusage_commit_task() - let current count on from there
  * @ctx: restart, committing; no CPU timer is armed yet
@@ -216,13 +227,7 @@ void ckpt_rusage_commit_task(struct ckpt_ctx *ctx,
 	runtime_commit(r->runtime);
 	seen_commit(&t->prev_cputime, r);
 	local_irq_disable();
-	t->utime = r->utime;
-	t->stime = r->stime;
-	t->nvcsw = r->nvcsw;
-	t->nivcsw = r->nivcsw;
-	t->min_flt = r->minflt;
-	t->maj_flt = r->majflt;
-	io_commit(&t->ioac, r);
+	counts_commit(t, r);
 	local_irq_enable();
 }
 
@@ -258,12 +263,18 @@ static void children_commit(struct signal_struct *sig,
 static void cputimer_commit(struct signal_struct *sig)
 {
 	struct task_cputime_atomic *sum = &sig->cputimer.cputime_atomic;
-	struct task_struct *t = current;
+	u64 utime = sig->utime, stime = sig->stime;
+	u64 runtime = sig->sum_sched_runtime;
+	struct task_struct *t;
 
-	atomic64_set(&sum->utime, sig->utime + t->utime);
-	atomic64_set(&sum->stime, sig->stime + t->stime);
-	atomic64_set(&sum->sum_exec_runtime,
-		     sig->sum_sched_runtime + t->se.sum_exec_runtime);
+	for_each_thread(current, t) {
+		utime += t->utime;
+		stime += t->stime;
+		runtime += t->se.sum_exec_runtime;
+	}
+	atomic64_set(&sum->utime, utime);
+	atomic64_set(&sum->stime, stime);
+	atomic64_set(&sum->sum_exec_runtime, runtime);
 }
 
 /**
@@ -285,7 +296,31 @@ void ckpt_rusage_commit_process(struct ckpt_ctx *ctx,
 	children_commit(sig, &rec->children);
 	sig->maxrss = rec->maxrss;
 	sig->cmaxrss = rec->children_maxrss;
-	cputimer_commit(sig);
+	cputimer_commit(sig); /* siglock keeps the threads on their list */
 	write_sequnlock(&sig->stats_lock);
 	spin_unlock_irq(&ckpt_own_sighand()->siglock);
+}
+
+/**
+ * ckpt_rusage_commit_dead() - what a zombie has used
+ * @t: its task, which has exited and left its CPU; its parent waits elsewhere
+ * @rec: image of the task
+ * @sig_rec: image of its process
+ */
+void ckpt_rusage_commit_dead(struct task_struct *t,
+			     const struct ckpt_hdr_task *rec,
+			     const struct ckpt_hdr_signal *sig_rec)
+{
+	struct signal_struct *sig = t->signal;
+
+	t->se.sum_exec_runtime = rec->rusage.runtime;
+	seen_commit(&t->prev_cputime, &rec->rusage);
+	seen_commit(&sig->prev_cputime, &sig_rec->exited);
+	counts_commit(t, &rec->rusage);
+	write_seqlock_irq(&sig->stats_lock);
+	exited_commit(sig, &sig_rec->exited);
+	children_commit(sig, &sig_rec->children);
+	sig->maxrss = sig_rec->maxrss;
+	sig->cmaxrss = sig_rec->children_maxrss;
+	write_sequnlock_irq(&sig->stats_lock);
 }

@@ -14,4 +14,8 @@ void ckpt_rusage_commit_task(struct ckpt_ctx *ctx,
 void ckpt_rusage_commit_process(struct ckpt_ctx *ctx,
 				const struct ckpt_hdr_signal *rec);
 
+void ckpt_rusage_commit_dead(struct task_struct *t,
+			     const struct ckpt_hdr_task *rec,
+			     const struct ckpt_hdr_signal *sig_rec);
+
 #endif /* _CKPT_RUSAGE_H */

@@ -13,6 +13,12 @@
  * credentials: without no_new_privs, that is for CAP_SYS_ADMIN only.  Filters
  * bind the entry from user space, not what the commit still has to do.
  *
+ * A filter can be given to all threads of a process (SECCOMP_FILTER_FLAG_TSYNC)
+ * only if each thread's are those of the caller, not others of the same text.
+ * So the oldest filters, as many as all threads have in common, are installed
+ * in this way, by one thread for all; each installs those that it has besides.
+ * What only some of the threads have in common comes back as separate ones.
+ *
  * struct seccomp_filter is the kernel's own; where its members are comes from
  * BTF.
  *
@@ -30,6 +36,8 @@
 #include "ksym.h"
 #include "seccomp.h"
 #include "sighand.h"
+#include "tree.h"
+#include "tree_restart.h"
 
 static_assert(sizeof(struct ckpt_seccomp_insn) == sizeof(struct sock_filter));
 static_assert(CKPT_SECCOMP_INSNS_MAX == BPF_MAXINSNS);
@@ -109,6 +117,66 @@ int ckpt_seccomp_collect(struct ckpt_ctx *ctx, struct task_struct *t)
 	return why ? ckpt_refuse(ctx, "task", "%s", why) : 0;
 }
 
+/* How many of the @nr filters in @chain, the oldest first, a task has, too. */
+static u32 filters_in_common(struct task_struct *t, void *const *chain, u32 nr)
+{
+	const struct seccomp_filter *f;
+	struct sighand_struct *sighand;
+	unsigned long flags;
+	u32 have, insns;
+
+	sighand = ckpt_lock_sighand(t, &flags);
+	if (!sighand)
+		return 0;
+	filters_measure(t, &have, &insns);
+	/* of a filter that both have, both have all older ones */
+	for (f = t->seccomp.filter; have; f = filter_prev(f), have--)
+		if (have <= nr && f == chain[have - 1])
+			break;
+	spin_unlock_irqrestore(&sighand->siglock, flags);
+	return have;
+}
+
+static void filters_chain(struct task_struct *t, void **chain, u32 nr)
+{
+	const struct seccomp_filter *f;
+	struct sighand_struct *sighand;
+	unsigned long flags;
+
+	sighand = ckpt_lock_sighand(t, &flags);
+	if (!sighand)
+		return;
+	for (f = t->seccomp.filter; f && nr; f = filter_prev(f))
+		chain[--nr] = (void *)f;
+	spin_unlock_irqrestore(&sighand->siglock, flags);
+}
+
+/*
+ * For all threads of a process, at its first one, which has @nr filters.  The
+ * addresses are only compared: a task that is killed meanwhile, and with it the
+ * checkpoint, does no harm.
+ */
+static int filters_compare(struct ckpt_ctx *ctx, u32 nr)
+{
+	struct ckpt_tree_entry *end = ctx->tree + ctx->nr_tasks, *e;
+	const struct signal_struct *sig = ctx->at->task->signal;
+	void **chain;
+
+	if (ctx->at + 1 == end || ctx->at[1].task->signal != sig)
+		return 0;
+	chain = kvcalloc(nr, sizeof(*chain), GFP_KERNEL_ACCOUNT);
+	if (!chain)
+		return ckpt_fail(ctx, -ENOMEM, "task",
+				 "out of memory for its seccomp filters");
+	filters_chain(ctx->at->task, chain, nr);
+	for (e = ctx->at + 1; nr && e < end && e->task->signal == sig; e++)
+		nr = filters_in_common(e->task, chain, nr);
+	kvfree(chain);
+	for (e = ctx->at; e < end && e->task->signal == sig; e++)
+		e->nr_shared_filters = nr;
+	return 0;
+}
+
 /* Under siglock; the newest filter comes first in the kernel, last in ours. */
 static void filters_copy(struct task_struct *t, struct ckpt_filters *fs)
 {
@@ -123,6 +191,8 @@ static void filters_copy(struct task_struct *t, struct ckpt_filters *fs)
 		fs->filter[i].nr_insns = prog->len;
 		if (FILTER_MEMBER(f, const bool, log))
 			fs->filter[i].flags |= CKPT_SECCOMP_LOG;
+		if (i < fs->nr_shared)
+			fs->filter[i].flags |= CKPT_SECCOMP_SHARED;
 		memcpy(to, prog->filter, prog->len * sizeof(*to));
 		to += prog->len;
 	}
@@ -149,7 +219,7 @@ void ckpt_filters_free(struct ckpt_filters *fs)
 
 /**
  * ckpt_seccomp_gather() - copy the filters of a task
- * @ctx: checkpoint
+ * @ctx: checkpoint, at the task
  * @t: task, frozen or current
  * @fs: filled in; to be freed with ckpt_filters_free(), whatever is returned
  *
@@ -162,6 +232,7 @@ int ckpt_seccomp_gather(struct ckpt_ctx *ctx, struct task_struct *t,
 	u32 nr, insns, nr2, insns2;
 	unsigned long flags;
 	bool same;
+	int err;
 
 	if (t->seccomp.mode != SECCOMP_MODE_FILTER)
 		return 0;
@@ -173,6 +244,12 @@ int ckpt_seccomp_gather(struct ckpt_ctx *ctx, struct task_struct *t,
 	if (filters_alloc(fs, nr, insns))
 		return ckpt_fail(ctx, -ENOMEM, "task",
 				 "out of memory for its seccomp filters");
+	err = ckpt_tree_first_of(ctx, ctx->at - ctx->tree) ?
+		      filters_compare(ctx, nr) :
+		      0;
+	if (err)
+		return err;
+	fs->nr_shared = ctx->at->nr_shared_filters;
 	sighand = ckpt_lock_sighand(t, &flags);
 	if (!sighand)
 		return ckpt_fail(ctx, -ESRCH, "task", "it is exiting");
@@ -268,6 +345,9 @@ static int filter_restore(struct ckpt_ctx *ctx, struct ckpt_filters *fs, u32 i,
 	    INSNS_OF_TASK_MAX)
 		return ckpt_fail(ctx, -E2BIG, "task",
 				 "more seccomp instructions than a task may have");
+	if (rec->flags & CKPT_SECCOMP_SHARED && i != fs->nr_shared++)
+		return ckpt_fail(ctx, -EINVAL, "task",
+				 "a seccomp filter is shared, an older one is not");
 	fs->filter[i].flags = rec->flags;
 	fs->filter[i].nr_insns = rec->nr_insns;
 	fs->filter[i].insn = fs->insn + *used;
@@ -312,6 +392,43 @@ int ckpt_seccomp_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec,
 	return 0;
 }
 
+static bool filter_same(const struct ckpt_filter *a,
+			const struct ckpt_filter *b)
+{
+	return a->flags == b->flags && a->nr_insns == b->nr_insns &&
+	       !memcmp(a->insn, b->insn, a->nr_insns * sizeof(*a->insn));
+}
+
+/* The thread that installs what all threads of current's process share. */
+static const struct ckpt_tree_task *installer(struct ckpt_ctx *ctx)
+{
+	return ckpt_tree_first_thread(
+		ckpt_tree_lookup(ctx, ctx->restart->task->rec.tgid));
+}
+
+/**
+ * ckpt_seccomp_check() - are shared filters those of all threads?
+ * @ctx: restart, nothing committed yet, the records of all tasks read
+ * @fs: filters of the task
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_seccomp_check(struct ckpt_ctx *ctx, const struct ckpt_filters *fs)
+{
+	const struct ckpt_filters *its =
+		&installer(ctx)->view->restart->task_image->filters;
+	u32 i;
+
+	for (i = 0; i < fs->nr_shared && i < its->nr_shared; i++)
+		if (!filter_same(&fs->filter[i], &its->filter[i]))
+			break;
+	if (i == fs->nr_shared && i == its->nr_shared)
+		return 0;
+	return ckpt_fail(ctx, -EINVAL, "task",
+			 "shared seccomp filter %u is not that of all threads",
+			 i);
+}
+
 static int filter_commit(struct ckpt_ctx *ctx, const struct ckpt_filter *f)
 {
 	struct sock_fprog prog = { .len = f->nr_insns };
@@ -324,6 +441,9 @@ static int filter_commit(struct ckpt_ctx *ctx, const struct ckpt_filter *f)
 	uprog = ckpt_scratch_put(ctx, SCRATCH_PROG, &prog, sizeof(prog));
 	if (f->flags & CKPT_SECCOMP_LOG)
 		flags |= SECCOMP_FILTER_FLAG_LOG;
+	if (f->flags & CKPT_SECCOMP_SHARED)
+		flags |= SECCOMP_FILTER_FLAG_TSYNC |
+			 SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
 	err = ckpt_syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags,
 			   (unsigned long)uprog, 0, 0, 0);
 	if (err)
@@ -333,8 +453,39 @@ static int filter_commit(struct ckpt_ctx *ctx, const struct ckpt_filter *f)
 }
 
 /**
+ * ckpt_seccomp_commit_shared() - install what all threads of a process have
+ * @ctx: restart, committing; the caller's credentials hold
+ * @fs: filters of the task
+ *
+ * Before any of the threads installs its own.  A caller who may do so without
+ * no_new_privs does, as that would come to all threads; for another one the
+ * image must have it in all of them.
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_seccomp_commit_shared(struct ckpt_ctx *ctx,
+			       const struct ckpt_filters *fs)
+{
+	long err = 0;
+	u32 i;
+
+	if (!fs->nr_shared || installer(ctx) != ctx->restart->task)
+		return 0;
+	if (!ns_capable_noaudit(current_user_ns(), CAP_SYS_ADMIN))
+		err = ckpt_syscall(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0,
+				   0);
+	if (err)
+		return ckpt_fail(ctx, err, "task",
+				 "no_new_privs could not be set");
+	for (i = 0; i < fs->nr_shared && !err; i++)
+		err = filter_commit(ctx, &fs->filter[i]);
+	return err;
+}
+
+/**
  * ckpt_seccomp_commit() - put current under the seccomp of the image
- * @ctx: restart, committing; the caller's credentials hold, no_new_privs is set
+ * @ctx: restart, committing; the caller's credentials hold, no_new_privs and
+ *	the filters that it shares are set
  * @rec: image of the task
  * @fs: its filters
  *
@@ -352,7 +503,7 @@ int ckpt_seccomp_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec,
 	if (err)
 		return ckpt_fail(ctx, err, "task",
 				 "strict seccomp could not be set");
-	for (i = 0; i < fs->nr && !err; i++)
+	for (i = fs->nr_shared; i < fs->nr && !err; i++)
 		err = filter_commit(ctx, &fs->filter[i]);
 	return err;
 }

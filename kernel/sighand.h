@@ -6,6 +6,14 @@
 #include <linux/sched/signal.h>
 #include "ksym.h"
 
+struct ckpt_ctx;
+
+/* What neither a checkpoint nor a restart takes. */
+#define CKPT_SIGHAND_SHARED \
+	"sharing them between two processes of several threads"
+
+int ckpt_sighand_collect_shared(struct ckpt_ctx *ctx);
+
 /**
  * ckpt_lock_sighand() - take a task's siglock
  * @t: task

@@ -18,15 +18,19 @@
 #include <linux/iocontext.h>
 #include <linux/ioprio.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include "compat/task.h"
 #include "ckpt.h"
+#include "io_context.h"
 #include "ksym.h"
 #include "open_call.h"
 #include "rusage.h"
 #include "seccomp.h"
+#include "tree.h"
+#include "tree_restart.h"
 
 static_assert(sizeof_field(struct ckpt_hdr_task, comm) == TASK_COMM_LEN);
 
@@ -35,14 +39,11 @@ static_assert(sizeof_field(struct ckpt_hdr_task, comm) == TASK_COMM_LEN);
 static void task_save_objects(struct ckpt_ctx *ctx, struct task_struct *t,
 			      struct ckpt_hdr_task *rec)
 {
-	const struct cred *cred;
-
-	scoped_guard(rcu) {
-		cred = rcu_dereference(t->real_cred);
-		rec->cred_objref = ckpt_obj_ref(ctx, cred);
+	/* another thread's, perhaps, which are the same */
+	rec->cred_objref = ckpt_obj_ref(ctx, ctx->at->objs[CKPT_OBJ_CRED]);
+	scoped_guard(rcu)
 		rec->sighand_objref = ckpt_obj_ref(ctx,
 						   rcu_dereference(t->sighand));
-	}
 	task_lock(t);
 	rec->nsproxy_objref = ckpt_obj_ref(ctx, t->nsproxy);
 	rec->files_objref = ckpt_obj_ref(ctx, t->files);
@@ -68,7 +69,7 @@ static void task_save_sched(struct task_struct *t, struct ckpt_hdr_task *rec)
 static void task_save_signals(struct task_struct *t, struct ckpt_hdr_task *rec)
 {
 	rec->pdeath_signal = t->pdeath_signal;
-	rec->exit_signal = t->exit_signal;
+	rec->exit_signal = ckpt_tree_exit_signal(t);
 	rec->blocked = ckpt_call_blocked(t)->sig[0];
 	if (test_tsk_restore_sigmask(t)) {
 		rec->flags |= CKPT_TASK_RESTORE_SIGMASK;
@@ -81,7 +82,7 @@ static void task_save_signals(struct task_struct *t, struct ckpt_hdr_task *rec)
 
 static void task_save_misc(struct task_struct *t, struct ckpt_hdr_task *rec)
 {
-	rec->pid = task_pid_vnr(t);
+	rec->pid = task_pid_nr_ns(t, task_active_pid_ns(t));
 	rec->personality = t->personality;
 	if (task_no_new_privs(t))
 		rec->flags |= CKPT_TASK_NO_NEW_PRIVS;
@@ -148,6 +149,9 @@ static int task_write(struct ckpt_ctx *ctx, struct task_struct *t,
 	if (IS_ERR(rec))
 		return PTR_ERR(rec);
 	task_save_objects(ctx, t, rec);
+	err = ckpt_io_save(ctx, t, rec);
+	if (err)
+		return err;
 	task_save_sched(t, rec);
 	task_save_signals(t, rec);
 	task_save_misc(t, rec);
@@ -163,18 +167,39 @@ static int task_write(struct ckpt_ctx *ctx, struct task_struct *t,
 	return err ?: ckpt_seccomp_save(ctx, filters);
 }
 
+/* What is left of a task that has exited. */
+static int task_write_dead(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	struct ckpt_hdr_task *rec;
+
+	rec = ckpt_out_rec(ctx, CKPT_HDR_TASK, sizeof(*rec));
+	if (IS_ERR(rec))
+		return PTR_ERR(rec);
+	rec->pid = task_pid_nr_ns(t, ctx->pid_ns);
+	rec->flags = CKPT_TASK_DEAD;
+	rec->exit_signal = ckpt_tree_exit_signal(t);
+	get_task_comm(rec->comm, t);
+	rec->signal_objref = ckpt_obj_ref(ctx, t->signal);
+	rec->cred_objref = ckpt_obj_ref(ctx, ctx->at->objs[CKPT_OBJ_CRED]);
+	ckpt_rusage_save_task(ctx, t, rec);
+	return 0;
+}
+
 /**
  * ckpt_task_save() - write the records of a task
  * @ctx: checkpoint; the task's objects have been saved
- * @t: task, frozen or current
+ * @e: the task, frozen or current
  *
  * Return: 0, or a negative errno that has been reported.
  */
-int ckpt_task_save(struct ckpt_ctx *ctx, struct task_struct *t)
+int ckpt_task_save(struct ckpt_ctx *ctx, const struct ckpt_tree_entry *e)
 {
 	struct ckpt_filters filters = {};
+	struct task_struct *t = e->task;
 	int err;
 
+	if (e->dead)
+		return task_write_dead(ctx, t);
 	if (rcu_access_pointer(t->cred) != rcu_access_pointer(t->real_cred))
 		return ckpt_fail(ctx, -EBUSY, "task",
 				 "its credentials are overridden");
@@ -235,11 +260,20 @@ static int rec_read(struct ckpt_ctx *ctx, enum ckpt_hdr_type type, void *to,
 static int task_check_tree(struct ckpt_ctx *ctx,
 			   const struct ckpt_hdr_task *rec)
 {
-	const struct ckpt_hdr_tree_task *tree = &ctx->restart->tree_task;
+	const struct ckpt_hdr_tree_task *tree = &ctx->restart->task->rec;
 
 	if (rec->pid != tree->pid)
 		return ckpt_fail(ctx, -EINVAL, "task",
-				 "task %d is not in the tree", rec->pid);
+				 "task %d stands where task %d belongs",
+				 rec->pid, tree->pid);
+	if (!(rec->flags & CKPT_TASK_DEAD) != !tree->exit_state)
+		return ckpt_fail(ctx, -EINVAL, "task",
+				 "whether task %d is dead is not clear",
+				 rec->pid);
+	if (rec->exit_signal != tree->exit_signal)
+		return ckpt_fail(ctx, -EINVAL, "task",
+				 "the tree gives task %d another exit signal",
+				 rec->pid);
 	if (rec->mm_objref != tree->mm_objref ||
 	    rec->files_objref != tree->files_objref ||
 	    rec->fs_objref != tree->fs_objref ||
@@ -290,9 +324,6 @@ int ckpt_task_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 	struct ckpt_task_image *img;
 	int err;
 
-	if (ctx->restart->task_image)
-		return ckpt_fail(ctx, -EINVAL, "task",
-				 "a second task where there can be one");
 	err = task_check_tree(ctx, rec);
 	if (err)
 		return err;
@@ -303,7 +334,7 @@ int ckpt_task_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 	if (IS_ERR(img->task)) {
 		err = PTR_ERR(img->task);
 		img->task = NULL;
-	} else {
+	} else if (!(img->task->flags & CKPT_TASK_DEAD)) {
 		err = task_read_rest(ctx, img);
 	}
 	if (err)

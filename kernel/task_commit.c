@@ -32,6 +32,7 @@
 #include "rusage.h"
 #include "seccomp.h"
 #include "sighand.h"
+#include "tree_restart.h"
 
 #define SIGS_UNBLOCKABLE (sigmask(SIGKILL) | sigmask(SIGSTOP))
 
@@ -157,15 +158,25 @@ static bool parent_may_signal(void)
 	return may;
 }
 
-static int signals_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec)
+/**
+ * ckpt_task_check_signals() - whether current may send its parent what it is to
+ * @ctx: restart, nothing committed yet
+ * @rec: the task's record; the task may be a dead one
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_task_check_signals(struct ckpt_ctx *ctx,
+			    const struct ckpt_hdr_task *rec)
 {
 	int exit = rec->exit_signal;
+	bool leader = exit >= 0;
 
 	if (rec->pdeath_signal < 0 || !valid_signal(rec->pdeath_signal) ||
-	    exit < 0 || !valid_signal(exit))
+	    exit < -1 || (leader && !valid_signal(exit)) ||
+	    leader != thread_group_leader(current))
 		return ckpt_fail(ctx, -EINVAL, "task",
 				 "bad parent-death or exit signal");
-	if (exit != SIGCHLD && exit != current->exit_signal &&
+	if (exit > 0 && exit != SIGCHLD && exit != current->exit_signal &&
 	    !parent_may_signal())
 		return ckpt_fail(ctx, -EPERM, "task",
 				 "exit signal %d: the caller may not signal its parent",
@@ -236,8 +247,6 @@ int ckpt_task_check(struct ckpt_ctx *ctx, const struct ckpt_task_image *img)
 		err = affinity_check(ctx, rec);
 	if (!err)
 		err = ioprio_check(ctx, rec->ioprio);
-	if (!err)
-		err = signals_check(ctx, rec);
 	if (!err)
 		err = addresses_check(ctx, rec);
 	if (err)
@@ -379,23 +388,67 @@ static void rseq_commit(const struct ckpt_hdr_task *rec)
 #endif
 }
 
-static void sigmask_commit(const struct ckpt_hdr_task *rec)
+static void sigaltstack_commit(const struct ckpt_hdr_task *rec)
 {
-	sigset_t blocked = { .sig = { rec->blocked } };
-
-	sigdelsetmask(&blocked, SIGS_UNBLOCKABLE);
-	spin_lock_irq(&ckpt_own_sighand()->siglock);
 	current->sas_ss_sp = rec->sas_ss_sp;
 	current->sas_ss_size = rec->sas_ss_size;
 	current->sas_ss_flags = rec->sas_ss_flags;
+}
+
+/**
+ * ckpt_task_commit_mask() - let signals through again, as the task did
+ * @img: the task's records
+ */
+void ckpt_task_commit_mask(const struct ckpt_task_image *img)
+{
+	const struct ckpt_hdr_task *rec = img->task;
+	sigset_t blocked = { .sig = { rec->blocked } };
+	bool look; /* an interrupted call is restarted on the way of signals */
+
+	sigdelsetmask(&blocked, SIGS_UNBLOCKABLE);
+	spin_lock_irq(&ckpt_own_sighand()->siglock);
 	clear_restore_sigmask();
 	if (rec->flags & CKPT_TASK_RESTORE_SIGMASK) {
 		current->saved_sigmask.sig[0] = rec->saved_sigmask;
 		sigdelsetmask(&current->saved_sigmask, SIGS_UNBLOCKABLE);
 		set_restore_sigmask();
 	}
+	look = test_thread_flag(TIF_SIGPENDING);
 	spin_unlock_irq(&ckpt_own_sighand()->siglock);
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	if (look)
+		set_thread_flag(TIF_SIGPENDING);
+}
+
+/**
+ * ckpt_task_commit_dead() - the name of a zombie, and how it exits
+ * @ctx: restart, committing
+ * @img: the task's records
+ *
+ * A process exits on its way to user space, with the code of the image.  A
+ * leader whose threads live returns to the tool, which ends it alone.
+ */
+void ckpt_task_commit_dead(struct ckpt_ctx *ctx,
+			   const struct ckpt_task_image *img)
+{
+	const struct ckpt_tree_task *t = ctx->restart->task;
+	struct signal_struct *sig = current->signal;
+
+	task_lock(current);
+	strscpy(current->comm, img->task->comm, sizeof(current->comm));
+	task_unlock(current);
+	current->pdeath_signal = 0;
+	if (thread_group_leader(current))
+		WRITE_ONCE(current->exit_signal, img->task->exit_signal);
+	if (!t->process_dead)
+		return;
+	spin_lock_irq(&ckpt_own_sighand()->siglock);
+	if (!(sig->flags & SIGNAL_GROUP_EXIT)) {
+		sig->flags = SIGNAL_GROUP_EXIT;
+		sig->group_exit_code = t->rec.exit_code;
+	}
+	set_thread_flag(TIF_SIGPENDING);
+	spin_unlock_irq(&ckpt_own_sighand()->siglock);
 }
 
 /**
@@ -420,6 +473,6 @@ int ckpt_task_commit_late(struct ckpt_ctx *ctx,
 	rseq_commit(rec);
 	if (thread_group_leader(current))
 		WRITE_ONCE(current->exit_signal, rec->exit_signal);
-	sigmask_commit(rec);
+	sigaltstack_commit(rec);
 	return 0;
 }

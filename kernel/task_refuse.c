@@ -20,6 +20,7 @@
 #include <linux/sched/task_stack.h>
 #include <linux/seccomp.h>
 #include <linux/thread_info.h>
+#include "compat/sem.h"
 #include "compat/task.h"
 #include "ckpt.h"
 #include "seccomp.h"
@@ -34,11 +35,18 @@ static bool is_tracing(struct task_struct *t)
 	return !list_empty(&t->ptraced);
 }
 
-/* A tracer that took a stop signal away has left JOBCTL_STOP_DEQUEUED behind. */
-static bool is_stopped(struct task_struct *t)
+/*
+ * A stop that is over is the process' (obj_signal.c).  A tracer that took a stop
+ * signal away has left JOBCTL_STOP_DEQUEUED behind.
+ */
+static bool is_stopping(struct task_struct *t)
 {
-	return t->jobctl & ~(JOBCTL_TRAP_FREEZE | JOBCTL_STOP_SIGMASK |
-			     JOBCTL_STOP_DEQUEUED);
+	unsigned long fine = JOBCTL_TRAP_FREEZE | JOBCTL_STOP_SIGMASK |
+			     JOBCTL_STOP_DEQUEUED;
+
+	if (t->signal->flags & SIGNAL_STOP_STOPPED)
+		fine |= JOBCTL_STOPPED;
+	return t->jobctl & ~fine;
 }
 
 static bool is_32bit(struct task_struct *t)
@@ -61,15 +69,6 @@ static bool has_io_uring(struct task_struct *t)
 {
 #ifdef CONFIG_IO_URING
 	return t->io_uring;
-#else
-	return false;
-#endif
-}
-
-static bool has_sem_undo(struct task_struct *t)
-{
-#ifdef CONFIG_SYSVIPC
-	return t->sysvsem.undo_list;
 #else
 	return false;
 #endif
@@ -196,31 +195,16 @@ static bool has_compat_robust_list(struct task_struct *t)
 #endif
 }
 
-static bool has_shared_io_context(struct task_struct *t)
-{
-	bool shared = false;
-
-#ifdef CONFIG_BLOCK
-	task_lock(t);
-	if (t->io_context)
-		shared = atomic_read(&t->io_context->active_ref) > 1;
-	task_unlock(t);
-#endif
-	return shared;
-}
-
 static const struct {
 	bool (*is)(struct task_struct *t);
 	const char *what;
 } refusals[] = {
 	{ is_traced, "a traced task (ptrace)" },
 	{ is_tracing, "a task that traces another one (ptrace)" },
-	{ is_stopped, "a stopped task" },
 	{ is_32bit, "a 32-bit task" },
-	{ is_vfork_child, "a child of vfork() before its execve()" },
 	{ has_user_dispatch, "syscall user dispatch" },
 	{ has_io_uring, "io_uring" },
-	{ has_sem_undo, "a System V semaphore undo list" },
+	{ ckpt_sem_has_undo, "a System V semaphore undo list" },
 	{ has_odd_policy, "its scheduling policy (deadline, sched_ext)" },
 	{ has_custom_slice, "a scheduling slice of its own" },
 	{ has_uclamp, "utilization clamping" },
@@ -236,7 +220,6 @@ static const struct {
 	{ has_user_events, "user events" },
 	{ has_pi_futex, "a priority-inheriting futex with waiters" },
 	{ has_compat_robust_list, "a 32-bit robust list" },
-	{ has_shared_io_context, "a shared I/O context (CLONE_IO)" },
 };
 
 /**
@@ -257,6 +240,12 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *t)
 	if (READ_ONCE(t->exit_state) ||
 	    (flags & (PF_EXITING | PF_SIGNALED | PF_DUMPCORE)))
 		return ckpt_fail(ctx, -ESRCH, "task", "it is exiting");
+	if (is_stopping(t))
+		return ckpt_fail(ctx, -EAGAIN, "task",
+				 "it is just being stopped: try again");
+	if (is_vfork_child(t))
+		return ckpt_fail(ctx, -EAGAIN, "task",
+				 "a child of vfork() that has not executed a program yet: try again");
 	for (i = 0; i < ARRAY_SIZE(refusals); i++)
 		if (refusals[i].is(t))
 			return ckpt_refuse(ctx, "task", "%s", refusals[i].what);

@@ -32,6 +32,7 @@
 #include "ksym.h"
 #include "sighand.h"
 #include "timers.h"
+#include "tree_restart.h"
 
 /* Where things stand in the scratch page. */
 #define SCRATCH_EVENT 0
@@ -68,14 +69,35 @@ static clockid_t cpu_clock_self(clockid_t clock)
 		       make_process_cpuclock(0, CPUCLOCK_WHICH(clock));
 }
 
+/* Under RCU. */
 static void slot_note_cpu_clock(struct timer_slot *slot, struct task_struct *t)
 {
 	clockid_t clock = slot->timer->it_clock;
-	struct pid *own = CPUCLOCK_PERTHREAD(clock) ? task_pid(t) :
-						      task_tgid(t);
+	struct pid *pid = slot->timer->it.cpu.pid;
+	struct task_struct *thread;
 
-	slot->foreign = slot->timer->it.cpu.pid != own;
 	slot->rec.clockid = cpu_clock_self(clock);
+	if (!CPUCLOCK_PERTHREAD(clock)) {
+		slot->foreign = pid != task_tgid(t);
+		return;
+	}
+	thread = pid_task(pid, PIDTYPE_PID);
+	slot->foreign = !thread || !same_thread_group(thread, t);
+	slot->rec.clock_tid = pid_nr_ns(pid, task_active_pid_ns(t));
+}
+
+/* Under RCU.  One whose thread has exited tells nobody any more. */
+static void slot_note_target(struct timer_slot *slot, struct task_struct *t)
+{
+	struct ckpt_hdr_timer *rec = &slot->rec;
+	struct pid *pid = slot->timer->it_pid;
+
+	if (pid_task(pid, PIDTYPE_PID)) {
+		rec->target_tid = pid_nr_ns(pid, task_active_pid_ns(t));
+	} else {
+		rec->notify = SIGEV_NONE;
+		rec->signo = 0;
+	}
 }
 
 /* What doesn't change during a timer's life; under siglock. */
@@ -93,7 +115,7 @@ static void slot_note(struct timer_slot *slot, struct k_itimer *timer,
 	if (rec->notify != SIGEV_NONE)
 		rec->signo = info->si_signo;
 	if (rec->notify & SIGEV_THREAD_ID)
-		rec->target_tid = pid_vnr(timer->it_pid);
+		slot_note_target(slot, t);
 	if (timer->it_clock < 0)
 		slot_note_cpu_clock(slot, t);
 }
@@ -282,12 +304,20 @@ static bool timer_times_ok(const struct ckpt_hdr_timer *rec)
 	return rec->overrun >= 0 && rec->overrun <= INT_MAX;
 }
 
+/* A thread of the image's process; NULL if it has none of that pid. */
+static const struct ckpt_tree_task *own_thread(struct ckpt_ctx *ctx, s32 tid)
+{
+	const struct ckpt_tree_task *t = ckpt_tree_lookup(ctx, tid);
+
+	return t && t->rec.tgid == ctx->restart->task->rec.tgid ? t : NULL;
+}
+
 static bool timer_notify_ok(struct ckpt_ctx *ctx,
 			    const struct ckpt_hdr_timer *rec)
 {
 	switch (rec->notify) {
 	case SIGEV_THREAD_ID:
-		if (rec->target_tid != ctx->restart->tree_task.pid)
+		if (!own_thread(ctx, rec->target_tid))
 			return false;
 		fallthrough;
 	case SIGEV_SIGNAL:
@@ -299,6 +329,14 @@ static bool timer_notify_ok(struct ckpt_ctx *ctx,
 	return false;
 }
 
+static bool timer_thread_ok(struct ckpt_ctx *ctx,
+			    const struct ckpt_hdr_timer *rec)
+{
+	bool thread = rec->clockid < 0 && CPUCLOCK_PERTHREAD(rec->clockid);
+
+	return thread ? !!own_thread(ctx, rec->clock_tid) : !rec->clock_tid;
+}
+
 static int timer_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_timer *rec,
 		       s32 last_id)
 {
@@ -308,6 +346,10 @@ static int timer_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_timer *rec,
 	if (!timer_clock_ok(rec->clockid))
 		return ckpt_refuse(ctx, "POSIX timer", "timer %d on clock %d",
 				   rec->id, rec->clockid);
+	if (!timer_thread_ok(ctx, rec))
+		return ckpt_fail(ctx, -EINVAL, "POSIX timer",
+				 "timer %d on the clock of thread %d", rec->id,
+				 rec->clock_tid);
 	if (!timer_notify_ok(ctx, rec))
 		return ckpt_fail(ctx, -EINVAL, "POSIX timer",
 				 "bad notification of timer %d", rec->id);
@@ -365,16 +407,25 @@ static int timer_create_id(struct ckpt_ctx *ctx,
 		.sigev_signo = rec->signo,
 		.sigev_notify = rec->notify,
 	};
+	clockid_t clock = rec->clockid;
 	void __user *uevent, *uid;
 	int id = -1, err;
 
+	if (rec->clock_tid)
+		clock = make_thread_cpuclock(task_pid_vnr(
+						     own_thread(ctx,
+								rec->clock_tid)
+							     ->task),
+					     CPUCLOCK_WHICH(clock));
+
 	if (rec->notify == SIGEV_THREAD_ID)
-		event.sigev_notify_thread_id = task_pid_vnr(current);
+		event.sigev_notify_thread_id = task_pid_vnr(
+			own_thread(ctx, rec->target_tid)->task);
 	uevent = ckpt_scratch_put(ctx, SCRATCH_EVENT, &event, sizeof(event));
 	uid = ckpt_scratch_put(ctx, SCRATCH_ID, &id, sizeof(id));
 	current->signal->next_posix_timer_id = rec->id;
-	err = ckpt_syscall(__NR_timer_create, rec->clockid,
-			   (unsigned long)uevent, (unsigned long)uid, 0, 0, 0);
+	err = ckpt_syscall(__NR_timer_create, clock, (unsigned long)uevent,
+			   (unsigned long)uid, 0, 0, 0);
 	if (!err)
 		err = ckpt_scratch_get(ctx, SCRATCH_ID, &id, sizeof(id));
 	if (!err && id != rec->id)

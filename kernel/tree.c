@@ -1,129 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The tree of tasks: which they are, that they hold still, and the image's
+ * The tree of tasks at a checkpoint: what each of them has, and the image's
  * section that tells the restart how to make them.
  *
- * For now the tree has one task; more are refused.
- *
- * A task that the cgroup v2 freezer holds sits in its signal path
- * (JOBCTL_TRAP_FREEZE); cgroup v1 (TASK_FROZEN) also holds some where they
- * sleep, see arch/x86/open_call.c.  Whether it has run meanwhile is told by its count of
- * context switches, or, as a signal wakes a frozen task for a moment, by its
- * registers.
+ * All tasks are in the namespaces of the root; others are refused.  Of a task
+ * that has exited the image has what its parent can learn: exit code,
+ * credentials, what it has used.
  */
 #include <linux/mm.h>
+#include <linux/pid_namespace.h>
 #include <linux/ptrace.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
-#include <linux/slab.h>
 #include <linux/time_namespace.h>
 #include "ckpt.h"
 #include "ksym.h"
+#include "ns.h"
 #include "session.h"
 #include "sighand.h"
+#include "tree.h"
 
-static bool is_frozen(struct task_struct *t)
-{
-	if (t->frozen && (READ_ONCE(t->jobctl) & JOBCTL_TRAP_FREEZE))
-		return true;
-	return READ_ONCE(t->__state) & TASK_FROZEN;
-}
-
-/*
- * It says that it is frozen just before it leaves its CPU.  False: it has been
- * thawed and may never leave it.
+/**
+ * ckpt_tree_first_of() - whether a task stands for its process
+ * @ctx: checkpoint
+ * @i: index of the task
+ *
+ * The threads of a process stand side by side.
+ *
+ * Return: true for the first of a process that has not exited.
  */
-static bool wait_off_cpu(struct task_struct *t)
+bool ckpt_tree_first_of(const struct ckpt_ctx *ctx, u32 i)
 {
-	/* pairs with the release in finish_task(): its registers are saved */
-	while (smp_load_acquire(&t->on_cpu)) {
-		if (!is_frozen(t))
+	const struct ckpt_tree_entry *e = &ctx->tree[i];
+
+	if (e->dead)
+		return false;
+	while (i-- && ctx->tree[i].task->signal == e->task->signal)
+		if (!ctx->tree[i].dead)
 			return false;
-		cpu_relax();
-		cond_resched();
-	}
 	return true;
 }
 
-/**
- * ckpt_tree_check_frozen() - the tasks must be frozen when the checkpoint begins
- * @ctx: external checkpoint
- *
- * Return: 0, or a negative errno that has been reported.
- */
-int ckpt_tree_check_frozen(struct ckpt_ctx *ctx)
-{
-	struct task_struct *t = ctx->task;
-
-	if (t->exit_state || (t->flags & PF_EXITING))
-		return ckpt_fail(ctx, -ESRCH, "task", "it has exited");
-	if (READ_ONCE(t->__state) & __TASK_STOPPED)
-		return ckpt_refuse(ctx, "task", "%s",
-				   "a stopped task (SIGSTOP)");
-	if (t->ptrace)
-		return ckpt_refuse(ctx, "task", "%s", "a traced task");
-	if (!is_frozen(t))
-		return ckpt_fail(ctx, -EBUSY, "task",
-				 "it is not frozen: use checkpoint(1), or write 1 to cgroup.freeze of its cgroup");
-	if (!wait_off_cpu(t))
-		return ckpt_fail(ctx, -EBUSY, "task", "someone thawed it");
-	ctx->nvcsw = t->nvcsw;
-	ctx->nivcsw = t->nivcsw;
-	ctx->frozen_regs = kmemdup(task_pt_regs(t), sizeof(struct pt_regs),
-				   GFP_KERNEL);
-	if (!ctx->frozen_regs)
-		return ckpt_fail(ctx, -ENOMEM, "task", "out of memory");
-	return 0;
-}
-
-/**
- * ckpt_tree_still_frozen() - the tasks must not have run meanwhile
- * @ctx: checkpoint
- *
- * Return: 0, or a negative errno that has been reported.
- */
-int ckpt_tree_still_frozen(struct ckpt_ctx *ctx)
-{
-	struct task_struct *t = ctx->task;
-
-	if (ctx->self)
-		return 0;
-	if ((t->flags & PF_EXITING) || !t->mm)
-		return ckpt_fail(ctx, -ESRCH, "task",
-				 "it was killed during the checkpoint");
-	if (is_frozen(t) && wait_off_cpu(t)) {
-		if (t->nvcsw == ctx->nvcsw && t->nivcsw == ctx->nivcsw)
-			return 0;
-		if (!memcmp(ctx->frozen_regs, task_pt_regs(t),
-			    sizeof(struct pt_regs)))
-			return 0;
-	}
-	return ckpt_fail(ctx, -EBUSY, "task",
-			 "someone thawed it during the checkpoint");
-}
-
-/* Which tasks there are.  A self checkpoint leaves out relatives. */
-static int check_alone(struct ckpt_ctx *ctx)
-{
-	struct task_struct *t = ctx->task;
-
-	if (get_nr_threads(t) > 1)
-		return ckpt_refuse(ctx, "task", "a process of %d threads",
-				   get_nr_threads(t));
-	if (ctx->self)
-		return 0;
-	/* no walk: children that exit take themselves off it, not by RCU */
-	if (!list_empty_careful(&t->children))
-		return ckpt_refuse(ctx, "task", "%s",
-				   "a tree of processes (it has children)");
-	return 0;
-}
+/* ---- what a task has ---- */
 
 /* What a task shares, or could; the address space last, it is the largest. */
 static const enum ckpt_obj_type task_objs[] = {
 	CKPT_OBJ_NSPROXY, CKPT_OBJ_CRED,   CKPT_OBJ_FILES, CKPT_OBJ_FS,
 	CKPT_OBJ_SIGHAND, CKPT_OBJ_SIGNAL, CKPT_OBJ_MM,
 };
+
+/* Of one that has exited. */
+static bool dead_has(enum ckpt_obj_type type)
+{
+	return type == CKPT_OBJ_CRED || type == CKPT_OBJ_SIGNAL;
+}
 
 static void grab(void **objs, enum ckpt_obj_type type, void *ptr)
 {
@@ -156,30 +86,39 @@ static void grab_all(struct task_struct *t, void **objs)
 	grab(objs, CKPT_OBJ_SIGNAL, t->signal);
 }
 
+static void grab_dead(struct task_struct *t, void **objs)
+{
+	objs[CKPT_OBJ_CRED] = (void *)get_task_cred(t);
+	grab(objs, CKPT_OBJ_SIGNAL, t->signal);
+}
+
 /*
- * The task may have executed a set-user-ID program since the caller's right to
+ * A task may have executed a set-user-ID program since the caller's right to
  * see it was checked: check it once more, with execve() locked out.  One that
  * comes later leaves these objects alone, and the change of registers shows it
  * before anything is written.
  */
-static int task_objs_get(struct ckpt_ctx *ctx, struct task_struct *t,
-			 void **objs)
+static int task_objs_get(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e)
 {
+	struct task_struct *t = e->task;
 	bool may;
 
 	if (ctx->self) {
-		grab_all(t, objs);
+		grab_all(t, e->objs);
 		return 0;
 	}
 	if (down_read_killable(&t->signal->exec_update_lock))
 		return ckpt_fail(ctx, -EINTR, "task", "interrupted");
 	may = K(ptrace_may_access)(t, PTRACE_MODE_ATTACH_FSCREDS);
-	if (may)
-		grab_all(t, objs);
+	if (may && e->dead)
+		grab_dead(t, e->objs);
+	else if (may)
+		grab_all(t, e->objs);
 	up_read(&t->signal->exec_update_lock);
 	return may ? 0 :
 		     ckpt_fail(ctx, -EPERM, "task",
-			       "it is not yours to checkpoint any more");
+			       "process %d is not yours to checkpoint",
+			       task_tgid_vnr(t));
 }
 
 static void task_objs_put(void **objs)
@@ -191,65 +130,144 @@ static void task_objs_put(void **objs)
 			ckpt_obj_ops_of(task_objs[i])->drop(objs[task_objs[i]]);
 }
 
-static int collect_objects(struct ckpt_ctx *ctx, void **objs)
+static int collect_objects(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e)
 {
 	int i, err;
 
 	for (i = 0; i < ARRAY_SIZE(task_objs); i++) {
-		if (!objs[task_objs[i]])
+		void *obj = e->objs[task_objs[i]];
+
+		if (!obj && e->dead && !dead_has(task_objs[i]))
+			continue;
+		if (!obj)
 			return ckpt_fail(ctx, -ESRCH, "task", "it is exiting");
-		err = ckpt_obj_collect(ctx, objs[task_objs[i]], task_objs[i]);
+		err = ckpt_obj_collect(ctx, obj, task_objs[i]);
 		if (err < 0)
 			return err;
 	}
 	return 0;
+}
+
+/*
+ * Threads begin with one set of credentials for all, a restart gives each its
+ * own: one record does for those that are the same.
+ */
+static void share_cred(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e)
+{
+	const struct ckpt_tree_entry *before = e - 1;
+
+	if (e == ctx->tree || before->task->signal != e->task->signal)
+		return;
+	if (ckpt_cred_same(before->objs[CKPT_OBJ_CRED], e->objs[CKPT_OBJ_CRED]))
+		e->objs[CKPT_OBJ_CRED] = before->objs[CKPT_OBJ_CRED];
 }
 
 /* From here on the objhash holds them. */
-static int collect_task(struct ckpt_ctx *ctx)
+static int collect_objs(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e)
 {
 	int err;
 
-	err = task_objs_get(ctx, ctx->task, ctx->objs);
+	err = task_objs_get(ctx, e);
 	if (err)
 		return err;
-	err = collect_objects(ctx, ctx->objs);
-	task_objs_put(ctx->objs);
+	err = collect_objects(ctx, e);
+	task_objs_put(e->objs);
+	if (!err)
+		share_cred(ctx, e);
 	return err;
 }
 
-static int save_objects(struct ckpt_ctx *ctx)
+/* The root may have exited, and its threads not. */
+static const struct ckpt_tree_entry *first_alive(struct ckpt_ctx *ctx)
 {
-	int i, err;
+	u32 i = 0;
 
-	for (i = 0; i < ARRAY_SIZE(task_objs); i++) {
-		err = ckpt_obj_save(ctx, ctx->objs[task_objs[i]], task_objs[i]);
-		if (err < 0)
-			return err;
-	}
+	while (i < ctx->nr_tasks && ctx->tree[i].dead)
+		i++;
+	return i < ctx->nr_tasks ? &ctx->tree[i] : NULL;
+}
+
+/**
+ * ckpt_tree_timens() - the clocks that the tasks see
+ * @ctx: checkpoint, tasks collected
+ *
+ * Return: their offsets to the host's.
+ */
+const struct timens_offsets *ckpt_tree_timens(struct ckpt_ctx *ctx)
+{
+	const struct nsproxy *nsproxy = first_alive(ctx)->objs[CKPT_OBJ_NSPROXY];
+
+	return &nsproxy->time_ns->offsets;
+}
+
+/* One set of namespaces for all, until the image can hold more. */
+static int check_namespaces(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e)
+{
+	struct ns_common *own[CKPT_NS_KINDS], *root[CKPT_NS_KINDS];
+	const struct ckpt_tree_entry *first;
+	int kind;
+
+	if (e->dead)
+		return 0;
+	ckpt_ns_of(e->task, e->objs[CKPT_OBJ_NSPROXY], own);
+	first = first_alive(ctx);
+	ckpt_ns_of(first->task, first->objs[CKPT_OBJ_NSPROXY], root);
+	for (kind = 1; kind < CKPT_NS_KINDS; kind++)
+		if (own[kind] != root[kind])
+			return ckpt_refuse(ctx, "namespaces", "%s",
+					   "a tree whose tasks are in different namespaces");
 	return 0;
+}
+
+/* A self checkpoint leaves out relatives, but cannot leave out threads. */
+static int check_self(struct ckpt_ctx *ctx)
+{
+	if (!ctx->self || get_nr_threads(current) == 1)
+		return 0;
+	return ckpt_refuse(ctx, "task",
+			   "a self checkpoint of a process of %d threads",
+			   get_nr_threads(current));
+}
+
+static int collect_task(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e)
+{
+	struct task_struct *t = e->task;
+	int err = 0;
+
+	if (!e->dead)
+		err = ckpt_cpu_collect(ctx, t);
+	if (!err && !e->dead)
+		err = ckpt_restart_block_collect(ctx, t);
+	if (!err && !e->dead)
+		err = ckpt_task_collect(ctx, t);
+	if (!err)
+		err = collect_objs(ctx, e);
+	return err ?: check_namespaces(ctx, e);
 }
 
 /**
  * ckpt_tree_collect() - walk all that the tasks have, meet every refusal
- * @ctx: checkpoint, its task frozen or current
+ * @ctx: checkpoint, its tasks frozen or current
  *
  * Return: 0, or a negative errno that has been reported.
  */
 int ckpt_tree_collect(struct ckpt_ctx *ctx)
 {
-	int err = check_alone(ctx);
+	int err = check_self(ctx);
+	u32 i;
 
-	if (!err)
-		err = ckpt_cpu_collect(ctx, ctx->task);
-	if (!err)
-		err = ckpt_restart_block_collect(ctx, ctx->task);
-	if (!err)
-		err = ckpt_task_collect(ctx, ctx->task);
-	if (!err)
-		err = collect_task(ctx);
-	return err;
+	if (!err && !first_alive(ctx))
+		err = ckpt_fail(ctx, -ESRCH, "task", "it has exited");
+	for (i = 0; i < ctx->nr_tasks && !err; i++) {
+		err = collect_task(ctx, ckpt_tree_at(ctx, i));
+		if (!err && fatal_signal_pending(current))
+			err = ckpt_fail(ctx, -EINTR, "task", "interrupted");
+		cond_resched();
+	}
+	return err ?: ckpt_sighand_collect_shared(ctx);
 }
+
+/* ---- the tree section ---- */
 
 static int save_tree(struct ckpt_ctx *ctx)
 {
@@ -258,29 +276,58 @@ static int save_tree(struct ckpt_ctx *ctx)
 	h = ckpt_out_rec(ctx, CKPT_HDR_TREE, sizeof(*h));
 	if (IS_ERR(h))
 		return PTR_ERR(h);
-	h->nr_tasks = 1;
+	h->nr_tasks = ctx->nr_tasks;
 	return 0;
 }
 
-static void save_ids(struct ckpt_hdr_tree_task *h, struct task_struct *t)
+/**
+ * ckpt_tree_exit_signal() - what a task's parent is sent when it ends
+ * @t: task of a checkpoint
+ *
+ * Where one of them has called execve() since the task was made, the kernel
+ * sends SIGCHLD whatever was asked for; a restart does not bring that back.
+ *
+ * Return: signal, 0 for none, -1 for a thread.
+ */
+int ckpt_tree_exit_signal(struct task_struct *t)
 {
-	struct pid *sid, *pgid;
+	int sig = t->exit_signal;
+
+	if (sig < 0)
+		return sig;
+	scoped_guard(rcu)
+		if (pid_alive(t) &&
+		    t->parent_exec_id !=
+			    READ_ONCE(rcu_dereference(t->real_parent)
+					      ->self_exec_id))
+			sig = SIGCHLD;
+	return sig;
+}
+
+static void save_ids(struct ckpt_ctx *ctx, struct ckpt_hdr_tree_task *h,
+		     struct task_struct *t)
+{
+	struct pid_namespace *ns = ctx->pid_ns;
+	struct task_struct *parent;
 
 	rcu_read_lock();
-	h->pid = task_pid_vnr(t);
-	h->tgid = task_tgid_vnr(t);
-	if (pid_alive(t)) /* else its parent may be gone */
-		h->ppid = task_tgid_vnr(rcu_dereference(t->real_parent));
-	h->pgid = task_pgrp_vnr(t);
-	h->sid = task_session_vnr(t);
-	pgid = task_pgrp(t);
-	sid = task_session(t);
-	if (pgid != task_tgid(t))
-		h->flags |= CKPT_TREE_PGID_OUTSIDE;
-	if (sid != task_tgid(t))
-		h->flags |= CKPT_TREE_SID_OUTSIDE;
+	h->pid = task_pid_nr_ns(t, ns);
+	h->tgid = task_tgid_nr_ns(t, ns);
+	if (pid_alive(t)) { /* else its parent may be gone */
+		parent = rcu_dereference(t->real_parent);
+		h->ppid = task_tgid_nr_ns(parent, ns);
+		h->parent_tid = task_pid_nr_ns(parent, ns);
+	}
+	h->pgid = task_pgrp_nr_ns(t, ns);
+	h->sid = task_session_nr_ns(t, ns);
 	rcu_read_unlock();
-	h->exit_signal = t->exit_signal;
+	if (ckpt_tree_group_outside(ctx, t, PIDTYPE_PGID))
+		h->flags |= CKPT_TREE_PGID_OUTSIDE;
+	if (ckpt_tree_group_outside(ctx, t, PIDTYPE_SID))
+		h->flags |= CKPT_TREE_SID_OUTSIDE;
+	if (ckpt_foreground(t))
+		h->flags |= CKPT_TREE_FOREGROUND;
+	h->exit_signal = ckpt_tree_exit_signal(t);
 	h->nr_levels = 1;
 	h->pids[0] = h->pid;
 }
@@ -290,11 +337,22 @@ static u64 timens_add(u64 ns, const struct timespec64 *offset)
 	return ns + timespec64_to_ns(offset);
 }
 
-static int tree_task_write(struct ckpt_ctx *ctx, struct task_struct *t,
+static void save_refs(struct ckpt_ctx *ctx, struct ckpt_hdr_tree_task *h,
+		      void **objs)
+{
+	h->mm_objref = ckpt_obj_ref(ctx, objs[CKPT_OBJ_MM]);
+	h->files_objref = ckpt_obj_ref(ctx, objs[CKPT_OBJ_FILES]);
+	h->fs_objref = ckpt_obj_ref(ctx, objs[CKPT_OBJ_FS]);
+	h->sighand_objref = ckpt_obj_ref(ctx, objs[CKPT_OBJ_SIGHAND]);
+	h->signal_objref = ckpt_obj_ref(ctx, objs[CKPT_OBJ_SIGNAL]);
+	h->nsproxy_objref = ckpt_obj_ref(ctx, objs[CKPT_OBJ_NSPROXY]);
+	h->cred_objref = ckpt_obj_ref(ctx, objs[CKPT_OBJ_CRED]);
+}
+
+static int tree_task_write(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e,
 			   const char *cgroup)
 {
-	const struct nsproxy *nsproxy = ctx->objs[CKPT_OBJ_NSPROXY];
-	struct time_namespace *tns = nsproxy->time_ns;
+	const struct timens_offsets *off = ckpt_tree_timens(ctx);
 	size_t cgroup_len = strlen(cgroup) + 1;
 	struct ckpt_hdr_tree_task *h;
 
@@ -304,40 +362,62 @@ static int tree_task_write(struct ckpt_ctx *ctx, struct task_struct *t,
 		return PTR_ERR(h);
 	h->cgroup_len = cgroup_len;
 	memcpy(&h->pids[1], cgroup, cgroup_len);
-	save_ids(h, t);
-	h->mm_objref = ckpt_obj_ref(ctx, ctx->objs[CKPT_OBJ_MM]);
-	h->files_objref = ckpt_obj_ref(ctx, ctx->objs[CKPT_OBJ_FILES]);
-	h->fs_objref = ckpt_obj_ref(ctx, ctx->objs[CKPT_OBJ_FS]);
-	h->sighand_objref = ckpt_obj_ref(ctx, ctx->objs[CKPT_OBJ_SIGHAND]);
-	h->signal_objref = ckpt_obj_ref(ctx, ctx->objs[CKPT_OBJ_SIGNAL]);
-	h->nsproxy_objref = ckpt_obj_ref(ctx, nsproxy);
-	h->cred_objref = ckpt_obj_ref(ctx, ctx->objs[CKPT_OBJ_CRED]);
-	h->time_mono = timens_add(ctx->time_mono, &tns->offsets.monotonic);
-	h->time_boot = timens_add(ctx->time_boot, &tns->offsets.boottime);
-	get_task_comm(h->comm, t);
+	save_ids(ctx, h, e->task);
+	save_refs(ctx, h, e->objs);
+	if (e->dead) {
+		h->exit_state = 1;
+		h->exit_code = e->task->exit_code;
+		if (e->task->signal->flags & SIGNAL_GROUP_EXIT)
+			h->exit_code = e->task->signal->group_exit_code;
+	}
+	h->time_mono = timens_add(ctx->time_mono, &off->monotonic);
+	h->time_boot = timens_add(ctx->time_boot, &off->boottime);
+	get_task_comm(h->comm, e->task);
 	return 0;
 }
 
-static int save_tree_task(struct ckpt_ctx *ctx, struct task_struct *t)
+static int save_tree_task(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e)
 {
-	char *cgroup = ckpt_cgroup_path(ctx, t);
+	char *cgroup = ckpt_cgroup_path(ctx, e->task);
 	int err;
 
 	if (IS_ERR(cgroup))
 		return PTR_ERR(cgroup);
-	err = tree_task_write(ctx, t, cgroup);
+	err = tree_task_write(ctx, e, cgroup);
 	kfree(cgroup);
 	return err;
+}
+
+/* ---- the state ---- */
+
+static int save_objects(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e)
+{
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(task_objs); i++) {
+		if (!e->objs[task_objs[i]])
+			continue;
+		err = ckpt_obj_save(ctx, e->objs[task_objs[i]], task_objs[i]);
+		if (err < 0)
+			return err;
+	}
+	return 0;
 }
 
 /* What the image will have: nearly all of it is memory that is not a file's. */
 static u64 expected_bytes(struct ckpt_ctx *ctx)
 {
-	struct mm_struct *mm = ctx->objs[CKPT_OBJ_MM];
+	struct mm_struct *mm;
+	u64 pages = 0;
+	u32 i;
 
-	return (u64)(get_mm_counter(mm, MM_ANONPAGES) +
-		     get_mm_counter(mm, MM_SWAPENTS))
-	       << PAGE_SHIFT;
+	for (i = 0; i < ctx->nr_tasks; i++) {
+		mm = ctx->tree[i].objs[CKPT_OBJ_MM];
+		if (mm && ctx->tree[i].mm_copy)
+			pages += get_mm_counter(mm, MM_ANONPAGES) +
+				 get_mm_counter(mm, MM_SWAPENTS);
+	}
+	return pages << PAGE_SHIFT;
 }
 
 /**
@@ -349,13 +429,18 @@ static u64 expected_bytes(struct ckpt_ctx *ctx)
 int ckpt_tree_save(struct ckpt_ctx *ctx)
 {
 	int err = save_tree(ctx);
+	u32 i;
 
-	if (!err)
-		err = save_tree_task(ctx, ctx->task);
-	if (!err)
-		err = save_objects(ctx);
-	if (!err)
-		err = ckpt_task_save(ctx, ctx->task);
+	for (i = 0; i < ctx->nr_tasks && !err; i++)
+		err = save_tree_task(ctx, ckpt_tree_at(ctx, i));
+	for (i = 0; i < ctx->nr_tasks && !err; i++) {
+		err = save_objects(ctx, ckpt_tree_at(ctx, i));
+		if (!err)
+			err = ckpt_task_save(ctx, ctx->at);
+		if (!err && fatal_signal_pending(current))
+			err = ckpt_fail(ctx, -EINTR, "task", "interrupted");
+		cond_resched();
+	}
 	if (!err)
 		ckpt_progress_phase(ctx, CKPT_PROGRESS_WRITE,
 				    expected_bytes(ctx));

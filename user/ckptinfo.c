@@ -13,14 +13,18 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
+#include "draw.h"
+#include "tool.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -41,7 +45,10 @@ struct info {
 	struct json_object *all, *tasks, *files, *fds, *areas, *records;
 	struct json_object *area; /* the current one */
 	struct json_object *by_ref; /* files, not printed */
+	struct json_object *known; /* of tasks, by kind and number; not printed */
 	uint64_t nr_records, bytes, nr_areas, area_bytes, pages, zero_pages;
+	uint64_t packed_pages, packed_bytes;
+	uint32_t compress; /* CKPT_COMPRESS_* of those */
 	const char *error; /* of a checkpoint that failed, or NULL */
 };
 
@@ -134,26 +141,102 @@ static void add_arch(struct info *in, const struct ckpt_hdr_header_arch *h)
 	put_hex(in->all, "xfeatures", h->xfeatures);
 }
 
+/* What was said first of a number of some kind; @first if nothing was. */
+static int64_t known(struct info *in, const char *kind, int64_t number,
+		     int64_t first)
+{
+	struct json_object *v;
+	char key[48];
+
+	snprintf(key, sizeof(key), "%s %" PRId64, kind, number);
+	v = json_object_object_get(in->known, key);
+	if (v)
+		return json_object_get_int64(v);
+	json_object_object_add(in->known, key, json_object_new_int64(first));
+	return first;
+}
+
+/* With whom it shares what a process has of its own, and a thread does not. */
+static void put_shared(struct info *in, struct json_object *o,
+		       const struct ckpt_hdr_tree_task *t)
+{
+	const struct {
+		const char *name;
+		int32_t objref;
+	} kinds[] = {
+		{ "mm", t->mm_objref },
+		{ "files", t->files_objref },
+		{ "fs", t->fs_objref },
+		{ "sighand", t->sighand_objref },
+	};
+	struct json_object *shared = json_object_new_object();
+	size_t i, n = 0;
+	char text[128];
+	int64_t owner;
+
+	text[0] = 0;
+	for (i = 0; i < ARRAY_SIZE(kinds) && !t->exit_state; i++) {
+		put_num(shared, kinds[i].name, kinds[i].objref);
+		owner = known(in, kinds[i].name, kinds[i].objref, t->tgid);
+		if (owner != t->tgid)
+			n += snprintf(text + n, sizeof(text) - n,
+				      "%s%s of %" PRId64, n ? ", " : "",
+				      kinds[i].name, owner);
+		else if (t->pid != t->tgid &&
+			 known(in, kinds[i].name, -(int64_t)t->tgid,
+			       kinds[i].objref) != kinds[i].objref)
+			n += snprintf(text + n, sizeof(text) - n, "%sown %s",
+				      n ? ", " : "", kinds[i].name);
+		known(in, kinds[i].name, -(int64_t)t->tgid, kinds[i].objref);
+	}
+	put_num(shared, "signal", t->signal_objref);
+	json_object_object_add(o, "objrefs", shared);
+	if (n)
+		put_str(o, "shares", text);
+}
+
 static void add_tree_task(struct info *in, const struct ckpt_hdr_tree_task *t)
 {
 	struct json_object *o = json_object_new_object();
 
 	put_num(o, "pid", t->pid);
 	put_num(o, "ppid", t->ppid);
+	put_num(o, "parent_tid", t->parent_tid);
 	put_num(o, "tgid", t->tgid);
 	put_num(o, "pgid", t->pgid);
 	put_num(o, "sid", t->sid);
 	put_str(o, "comm", t->comm);
 	put_num(o, "exit_signal", t->exit_signal);
+	put_str(o, "state", t->exit_state ? "zombie" : "alive");
+	if (t->exit_state)
+		put_num(o, "exit_code", t->exit_code);
+	json_object_object_add(o, "pgid_outside",
+			       json_object_new_boolean(t->flags &
+						       CKPT_TREE_PGID_OUTSIDE));
+	json_object_object_add(o, "sid_outside",
+			       json_object_new_boolean(t->flags &
+						       CKPT_TREE_SID_OUTSIDE));
+	json_object_object_add(o, "foreground",
+			       json_object_new_boolean(t->flags &
+						       CKPT_TREE_FOREGROUND));
+	put_shared(in, o, t);
 	if (t->cgroup_len > 1)
 		put_str(o, "cgroup", (const char *)&t->pids[t->nr_levels]);
 	json_object_array_add(in->tasks, o);
 }
 
+/* Whether the process is stopped, for all tasks that have this record. */
+static void add_signal(struct info *in, const struct ckpt_hdr_signal *s)
+{
+	if (s->flags & CKPT_SIGNAL_STOPPED)
+		known(in, "stopped", s->objref, s->stop_signal);
+}
+
 static const char *file_kind(uint32_t kind)
 {
-	static const char *const names[] = { "?",      "file", "directory",
-					     "device", "pipe", "external" };
+	static const char *const names[] = { "?",      "file",	  "directory",
+					     "device", "pipe",	  "external",
+					     "shmem",  "eventfd", "fifo" };
 
 	return kind < CKPT_FILE_KINDS ? names[kind] : "?";
 }
@@ -252,6 +335,11 @@ static void add_pgarr(struct info *in, const struct ckpt_hdr_pgarr *p)
 	uint32_t i;
 
 	in->pages += p->nr_pages;
+	if (p->compress) {
+		in->compress = p->compress;
+		in->packed_pages += p->nr_pages;
+		in->packed_bytes += p->packed_len;
+	}
 	for (i = 0; i < p->nr_ranges; i++)
 		if (p->range[i].flags & CKPT_PAGES_ZERO)
 			in->zero_pages += p->range[i].nr_pages;
@@ -303,6 +391,9 @@ static void add(struct info *in, const struct ckpt_hdr *rec)
 	case CKPT_HDR_TREE_TASK:
 		add_tree_task(in, (const void *)rec);
 		break;
+	case CKPT_HDR_SIGNAL:
+		add_signal(in, (const void *)rec);
+		break;
 	case CKPT_HDR_FILE:
 		add_file(in, (const void *)rec);
 		break;
@@ -311,6 +402,9 @@ static void add(struct info *in, const struct ckpt_hdr *rec)
 		break;
 	case CKPT_HDR_VMA:
 		add_vma(in, (const void *)rec);
+		break;
+	case CKPT_HDR_SHMEM:
+		in->area = NULL; /* pages that follow are no area's */
 		break;
 	case CKPT_HDR_PGARR:
 		add_pgarr(in, (const void *)rec);
@@ -334,19 +428,55 @@ static struct json_object *file_of(struct info *in, int64_t objref)
 	return json_object_object_get(in->by_ref, key);
 }
 
+static int parent_of(struct info *in, struct json_object *t)
+{
+	bool thread = get_num(t, "pid") != get_num(t, "tgid");
+
+	return known(in, "index", get_num(t, thread ? "tgid" : "parent_tid"),
+		     -1);
+}
+
+static void print_task(void *arg, int i, const char *line)
+{
+	struct info *in = arg;
+	struct json_object *t = json_object_array_get_idx(in->tasks, i);
+	bool thread = get_num(t, "pid") != get_num(t, "tgid");
+	bool zombie = !strcmp(get_str(t, "state"), "zombie");
+	int64_t stopped, code = get_num(t, "exit_code");
+
+	printf("%8" PRId64 "%8" PRId64 "%8" PRId64 "%8" PRId64 "  %s%s%s%s",
+	       get_num(t, "pid"), get_num(t, "ppid"), get_num(t, "pgid"),
+	       get_num(t, "sid"), line, thread ? "{" : "", get_str(t, "comm"),
+	       thread ? "}" : "");
+	stopped = known(in, "stopped",
+			get_num(json_object_object_get(t, "objrefs"), "signal"),
+			0);
+	if (zombie && code & 0x7f)
+		printf(" (zombie, signal %" PRId64 ")", code & 0x7f);
+	else if (zombie)
+		printf(" (zombie, status %" PRId64 ")", code >> 8);
+	else if (stopped && !thread)
+		printf(" (stopped, signal %" PRId64 ")", stopped);
+	if (*get_str(t, "shares"))
+		printf(" (%s)", get_str(t, "shares"));
+	putchar('\n');
+}
+
 static void print_tree(struct info *in)
 {
-	size_t i;
+	int i, nr = json_object_array_length(in->tasks);
+	int *parent = calloc(nr + 1, sizeof(*parent));
 
-	printf("tasks:\n     pid    ppid    pgid     sid  name\n");
-	for (i = 0; i < json_object_array_length(in->tasks); i++) {
+	for (i = 0; parent && i < nr; i++) {
 		struct json_object *t = json_object_array_get_idx(in->tasks, i);
 
-		printf("%8" PRId64 "%8" PRId64 "%8" PRId64 "%8" PRId64 "  %s\n",
-		       get_num(t, "pid"), get_num(t, "ppid"),
-		       get_num(t, "pgid"), get_num(t, "sid"),
-		       get_str(t, "comm"));
+		parent[i] = i ? parent_of(in, t) : -1;
+		known(in, "index", get_num(t, "pid"), i);
 	}
+	printf("tasks:\n     pid    ppid    pgid     sid  name\n");
+	if (parent)
+		ckpt_draw(nr, parent, print_task, in);
+	free(parent);
 }
 
 static void print_fds(struct info *in)
@@ -375,6 +505,13 @@ static void print_areas(struct info *in)
 	if (in->zero_pages)
 		printf(", %" PRIu64 " of zeros left out", in->zero_pages);
 	putchar('\n');
+	if (in->packed_pages)
+		printf("%s: %" PRIu64 " of those pages in %" PRIu64
+		       " KiB, ratio %.2f\n",
+		       ckpt_compress_name(in->compress), in->packed_pages,
+		       in->packed_bytes / 1024,
+		       (double)in->packed_pages * CKPT_PAGE_SIZE /
+			       in->packed_bytes);
 }
 
 static void print_summary(struct info *in)
@@ -406,6 +543,9 @@ static void print_json(struct info *in)
 	put_num(in->all, "nr_records", in->nr_records);
 	put_num(in->all, "pages", in->pages);
 	put_num(in->all, "zero_pages", in->zero_pages);
+	put_str(in->all, "compression", ckpt_compress_name(in->compress));
+	put_num(in->all, "packed_pages", in->packed_pages);
+	put_num(in->all, "packed_bytes", in->packed_bytes);
 	puts(json_object_to_json_string_ext(in->all,
 					    JSON_C_TO_STRING_PRETTY |
 						    JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -469,6 +609,7 @@ static int show(int fd, enum mode mode)
 	if (mode == JSON)
 		in.records = new_array(&in, "records");
 	in.by_ref = json_object_new_object();
+	in.known = json_object_new_object();
 	in.img = ckpt_image_open(fd);
 	err = in.img ? read_all(&in) : -ENOMEM;
 	if (err)
@@ -484,14 +625,27 @@ static int show(int fd, enum mode mode)
 	}
 	ckpt_image_close(in.img);
 	json_object_put(in.by_ref);
+	json_object_put(in.known);
 	json_object_put(in.all);
 	return err ? 1 : 0;
 }
 
-static int write_core(int fd, const char *path)
+/* Each process has a file that is open until the end. */
+static void many_files(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim))
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &lim);
+}
+
+static int write_core(int fd, const char *path, pid_t pid)
 {
 	ckpt_stop_catch();
-	if (!ckpt_core_write(fd, path, stderr))
+	many_files();
+	if (!ckpt_core_write_one(fd, path, pid, stderr))
 		return 0;
 	fprintf(stderr, "ckptinfo: %s\n", ckpt_error());
 	return 1;
@@ -508,20 +662,16 @@ static void print_help(FILE *to)
 	      "  -p, --tree     the process tree\n"
 	      "      --json     all of it as JSON\n"
 	      "      --check    verify the whole image; silent if it is good\n"
-	      "      --core FILE    write an ELF core, for gdb PROGRAM FILE\n"
+	      "      --core FILE    write an ELF core, for gdb PROGRAM FILE; of several\n"
+	      "                     processes each has its own, FILE.PID\n"
+	      "      --pid PID      only that of the process PID\n"
 	      "      --help, --version\n"
 	      "\n"
 	      "Exit status: 0 complete; 1 damaged, or a failed checkpoint; 2 usage.\n",
 	      to);
 }
 
-static int usage_error(void)
-{
-	fputs("ckptinfo: see ckptinfo --help\n", stderr);
-	return 2;
-}
-
-enum { OPT_JSON = 256, OPT_CHECK, OPT_CORE, OPT_HELP, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_CHECK, OPT_CORE, OPT_PID, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
@@ -530,36 +680,61 @@ static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "core", required_argument, NULL, OPT_CORE },
+	{ "pid", required_argument, NULL, OPT_PID },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{}
 };
 
+struct command {
+	enum mode mode;
+	const char *core;
+	pid_t pid;
+};
+
+/* Return: 0, or the exit status. */
+static int parse_pid(const char *text, pid_t *pid)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (*end || end == text || n < 1 || n > INT_MAX) {
+		fprintf(stderr, "ckptinfo: %s: not a pid\n", text);
+		return 2;
+	}
+	*pid = n;
+	return 0;
+}
+
 /* -1: go on, else the exit status */
-static int parse(int argc, char **argv, enum mode *mode, const char **core)
+static int parse(int argc, char **argv, struct command *cmd)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "vep", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":vep", options, NULL)) != -1) {
 		switch (c) {
 		case 'v':
-			*mode = RECORDS;
+			cmd->mode = RECORDS;
 			break;
 		case 'e':
-			*mode = ERROR_TEXT;
+			cmd->mode = ERROR_TEXT;
 			break;
 		case 'p':
-			*mode = TREE;
+			cmd->mode = TREE;
 			break;
 		case OPT_JSON:
-			*mode = JSON;
+			cmd->mode = JSON;
 			break;
 		case OPT_CHECK:
-			*mode = CHECK;
+			cmd->mode = CHECK;
 			break;
 		case OPT_CORE:
-			*mode = CORE;
-			*core = optarg;
+			cmd->mode = CORE;
+			cmd->core = optarg;
+			break;
+		case OPT_PID:
+			if (parse_pid(optarg, &cmd->pid))
+				return 2;
 			break;
 		case OPT_HELP:
 			print_help(stdout);
@@ -568,17 +743,21 @@ static int parse(int argc, char **argv, enum mode *mode, const char **core)
 			puts("ckptinfo (ckpt) " CKPT_VERSION);
 			return 0;
 		default:
-			return usage_error();
+			return tool_bad_option("ckptinfo", c, argv, options);
 		}
 	}
-	return argc - optind > 1 ? usage_error() : -1;
+	if (cmd->pid && cmd->mode != CORE)
+		return tool_usage("ckptinfo", "--pid is for --core");
+	if (argc - optind > 1)
+		return tool_usage("ckptinfo", "%s: one image at a time",
+				  argv[optind + 1]);
+	return -1;
 }
 
 int main(int argc, char **argv)
 {
-	enum mode mode = SUMMARY;
-	const char *core = NULL;
-	int fd = STDIN_FILENO, status = parse(argc, argv, &mode, &core);
+	struct command cmd = { .mode = SUMMARY };
+	int fd = STDIN_FILENO, status = parse(argc, argv, &cmd);
 
 	if (status >= 0)
 		return status;
@@ -591,9 +770,9 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	} else if (isatty(fd)) {
-		fputs("ckptinfo: an image does not come from a terminal: name a file\n",
-		      stderr);
-		return 2;
+		return tool_usage("ckptinfo",
+				  "an image does not come from a terminal: name a file");
 	}
-	return mode == CORE ? write_core(fd, core) : show(fd, mode);
+	return cmd.mode == CORE ? write_core(fd, cmd.core, cmd.pid) :
+				  show(fd, cmd.mode);
 }

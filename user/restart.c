@@ -17,10 +17,14 @@
 #include "tool.h"
 
 enum {
-	OPT_NO_PIDS = 256,
+	OPT_PIDS = 256,
+	OPT_NO_PIDS,
+	OPT_INSPECT,
+	OPT_SHOW_STATUS,
 	OPT_FROZEN,
 	OPT_SELF,
 	OPT_INHERIT,
+	OPT_WORKERS,
 	OPT_FILES,
 	OPT_FORCE_FILES,
 	OPT_COPY_STATUS,
@@ -34,16 +38,20 @@ enum {
 static const struct option options[] = {
 	{ "input", required_argument, NULL, 'i' },
 	{ "log", required_argument, NULL, 'l' },
+	{ "inspect", no_argument, NULL, OPT_INSPECT },
+	{ "pids", no_argument, NULL, OPT_PIDS },
 	{ "no-pids", no_argument, NULL, OPT_NO_PIDS },
 	{ "frozen", no_argument, NULL, OPT_FROZEN },
 	{ "wait", no_argument, NULL, 'w' },
 	{ "no-wait", no_argument, NULL, 'W' },
 	{ "copy-status", no_argument, NULL, OPT_COPY_STATUS },
+	{ "show-status", no_argument, NULL, OPT_SHOW_STATUS },
 	{ "self", no_argument, NULL, OPT_SELF },
 	{ "inherit-fd", required_argument, NULL, OPT_INHERIT },
 	{ "root", required_argument, NULL, 'r' },
 	{ "force-files", no_argument, NULL, OPT_FORCE_FILES },
 	{ "files", required_argument, NULL, OPT_FILES },
+	{ "workers", required_argument, NULL, OPT_WORKERS },
 	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "no-cgroup", no_argument, NULL, OPT_NO_CGROUP },
@@ -60,12 +68,16 @@ static const char usage_text[] =
 	"\n"
 	"  -i, --input=FILE   read the image from FILE\n"
 	"  -l, --log=FILE     append the kernel's messages to FILE\n"
-	"      --no-pids      any pid will do\n"
+	"      --inspect      first look through all of FILE for damage, and for the\n"
+	"                     error of a checkpoint that failed\n"
+	"      --pids         every task gets its old pid (the default)\n"
+	"      --no-pids      any pids will do\n"
 	"      --frozen       leave the program frozen\n"
 	"  -w, --wait         wait for the program, exit as it does (the default)\n"
 	"      --no-cgroup    leave it in your cgroup, not where it was\n"
 	"      --copy-status  killed by a signal, if one has killed the program;\n"
 	"                     without, the status is then 128 and its number\n"
+	"      --show-status  say how the program has ended\n"
 	"  -W, --no-wait      exit as soon as the program runs\n"
 	"      --self         become the program\n"
 	"      --inherit-fd=FD[=HERE]\n"
@@ -76,6 +88,8 @@ static const char usage_text[] =
 	"                     are now, though changed or shorter\n"
 	"      --files=WHAT   files that grew since the checkpoint: keep (the\n"
 	"                     default), truncate, or fail\n"
+	"      --workers=N    CPUs to use for the contents of memory (default: as many\n"
+	"                     as there are, 8 at most)\n"
 	"      --progress     show bytes, rate and time left, after a second; on a\n"
 	"                     terminal the default (--no-progress)\n"
 	"      --verify       do not let it run: checkpoint it again, and print what\n"
@@ -90,6 +104,8 @@ struct command {
 	struct ckpt_inherit inherit[CKPT_INHERIT_MAX];
 	const char *input;
 	bool copy_status;
+	bool show_status;
+	bool inspect;
 	bool verify;
 	enum progress_option progress;
 };
@@ -98,10 +114,7 @@ static struct command cmd;
 
 static int usage_error(const char *what)
 {
-	if (what)
-		fprintf(stderr, "restart: %s\n", what);
-	fputs("restart: see restart --help\n", stderr);
-	return 2;
+	return tool_usage("restart", "%s", what);
 }
 
 static int parse_fd(const char *text, char **end, int *fd)
@@ -128,11 +141,9 @@ static int parse_inherit(const char *text)
 		return usage_error("--inherit-fd takes FD or FD=HERE");
 	if (*end)
 		return usage_error("--inherit-fd takes FD or FD=HERE");
-	if (!fd_is_open(in->fd)) {
-		fprintf(stderr, "restart: --inherit-fd: %d is not open\n",
-			in->fd);
-		return 2;
-	}
+	if (!fd_is_open(in->fd))
+		return tool_usage("restart", "--inherit-fd: %d is not open",
+				  in->fd);
 	cmd.opts.nr_inherit++;
 	return 0;
 }
@@ -150,7 +161,7 @@ static int parse_files(const char *text)
 }
 
 /* Return: 0, or 1 and the exit status. */
-static int parse_option(int c, int *status)
+static int parse_option(int c, char **argv, int *status)
 {
 	*status = 0;
 	switch (c) {
@@ -159,6 +170,12 @@ static int parse_option(int c, int *status)
 		return 0;
 	case 'l':
 		cmd.opts.log = optarg;
+		return 0;
+	case OPT_INSPECT:
+		cmd.inspect = true;
+		return 0;
+	case OPT_PIDS:
+		cmd.opts.flags &= ~CKPT_RESTART_PIDS_FRESH;
 		return 0;
 	case OPT_NO_PIDS:
 		cmd.opts.flags |= CKPT_RESTART_PIDS_FRESH;
@@ -174,6 +191,9 @@ static int parse_option(int c, int *status)
 		return 0;
 	case OPT_COPY_STATUS:
 		cmd.copy_status = true;
+		return 0;
+	case OPT_SHOW_STATUS:
+		cmd.show_status = true;
 		return 0;
 	case OPT_NO_CGROUP:
 		cmd.opts.flags |= CKPT_RESTART_NO_CGROUP;
@@ -196,6 +216,9 @@ static int parse_option(int c, int *status)
 	case OPT_FILES:
 		*status = parse_files(optarg);
 		return *status;
+	case OPT_WORKERS:
+		*status = tool_workers("restart", optarg, &cmd.opts.workers);
+		return *status;
 	case OPT_PROGRESS:
 		cmd.progress = PROGRESS_ON;
 		return 0;
@@ -212,7 +235,7 @@ static int parse_option(int c, int *status)
 		puts("restart (ckpt) " CKPT_VERSION);
 		return 1;
 	default:
-		*status = usage_error(NULL);
+		*status = tool_bad_option("restart", c, argv, options);
 		return 1;
 	}
 }
@@ -265,8 +288,23 @@ static void die_by(int sig)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+static void show_status(int status)
+{
+	int sig = WTERMSIG(status);
+
+	if (!WIFSIGNALED(status))
+		fprintf(stderr, "restart: exited with status %d\n",
+			WEXITSTATUS(status));
+	else
+		fprintf(stderr, "restart: killed by signal %d (%s)%s\n", sig,
+			strsignal(sig),
+			WCOREDUMP(status) ? ", core dumped" : "");
+}
+
 static int exit_status(int status)
 {
+	if (cmd.show_status)
+		show_status(status);
 	if (!WIFSIGNALED(status))
 		return WEXITSTATUS(status);
 	if (cmd.copy_status)
@@ -284,12 +322,15 @@ static int check_options(void)
 	if (cmd.copy_status &&
 	    flags & (CKPT_RESTART_IN_PLACE | CKPT_RESTART_NO_WAIT))
 		return usage_error("--copy-status is for a restart that waits");
+	if (cmd.show_status &&
+	    flags & (CKPT_RESTART_IN_PLACE | CKPT_RESTART_NO_WAIT))
+		return usage_error("--show-status is for a restart that waits");
 	if (cmd.verify &&
-	    (cmd.copy_status ||
+	    (cmd.copy_status || cmd.show_status ||
 	     flags & (CKPT_RESTART_IN_PLACE | CKPT_RESTART_NO_WAIT |
 		      CKPT_RESTART_LEAVE_FROZEN)))
 		return usage_error(
-			"--verify excludes --self, --frozen, --no-wait and --copy-status");
+			"--verify excludes --self, --frozen, --no-wait, --copy-status and --show-status");
 	/* it is to change nothing, whatever the image says of files */
 	if (cmd.verify && cmd.opts.kernel_flags & RESTART_FILES_TRUNCATE)
 		return usage_error("--verify excludes --files=truncate");
@@ -321,8 +362,9 @@ int main(int argc, char **argv)
 
 	cmd.opts.notes = stderr;
 	cmd.opts.inherit = cmd.inherit;
-	while ((c = getopt_long(argc, argv, "i:l:wWr:vh", options, NULL)) != -1)
-		if (parse_option(c, &status))
+	while ((c = getopt_long(argc, argv, ":i:l:wWr:vh", options, NULL)) !=
+	       -1)
+		if (parse_option(c, argv, &status))
 			return status;
 	if (argc != optind)
 		return usage_error("the image comes from -i FILE, or < FILE");
@@ -336,6 +378,10 @@ int main(int argc, char **argv)
 	cmd.opts.progress = progress_stream(cmd.progress);
 	if (!(cmd.opts.flags & CKPT_RESTART_IN_PLACE))
 		ckpt_stop_catch();
+	if (cmd.inspect && ckpt_image_inspect(cmd.opts.fd)) {
+		fprintf(stderr, "restart: %s\n", ckpt_error());
+		return 1;
+	}
 	if (cmd.verify)
 		return run_verify();
 	if (ckpt_restart(&cmd.opts, &status) < 0) {

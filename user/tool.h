@@ -4,9 +4,60 @@
 #define _CKPT_TOOL_H
 
 #include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
+#include <linux/ckpt.h>
+
+/* One line that says what is wrong; the exit status. */
+__attribute__((format(printf, 2, 3))) static inline int
+tool_usage(const char *tool, const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", tool);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fprintf(stderr, "; see %s --help\n", tool);
+	return 2;
+}
+
+/*
+ * What getopt_long() finds wrong, which says nothing itself: @c is ':' when a
+ * value is missing, and '?'.  All short options are in @options, too.
+ */
+static inline int tool_bad_option(const char *tool, int c, char **argv,
+				  const struct option *options)
+{
+	const char *arg = argv[optind - 1];
+
+	if (c == ':')
+		return tool_usage(tool, "%s needs a value", arg);
+	if (!optopt)
+		return tool_usage(tool, "%s: no such option", arg);
+	for (; options->name; options++)
+		if (options->val == optopt)
+			return tool_usage(tool, "%s: it takes no value", arg);
+	return tool_usage(tool, "-%c: no such option", optopt);
+}
+
+/* --workers; 0, or the exit status. */
+static inline int tool_workers(const char *tool, const char *text,
+			       __u32 *workers)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*end || end == text || n < 1 || n > CKPT_WORKERS_MAX)
+		return tool_usage(tool, "--workers takes a number from 1 to %d",
+				  CKPT_WORKERS_MAX);
+	*workers = n;
+	return 0;
+}
 
 static inline bool fd_is_open(int fd)
 {

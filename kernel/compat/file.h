@@ -31,4 +31,15 @@ static inline int ckpt_path_permission(const struct path *path, int mask)
 #endif
 }
 
+/* How many writers of its FIFO a reader had met when it was opened. */
+static inline u64 *ckpt_file_writers_met(struct file *file)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	/* 6.12: f_version, which others used for other ends, is gone */
+	return &file->f_pipe;
+#else
+	return &file->f_version;
+#endif
+}
+
 #endif /* _CKPT_COMPAT_FILE_H */

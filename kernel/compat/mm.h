@@ -89,6 +89,31 @@ static inline void ckpt_mm_set_topdown(struct mm_struct *mm, bool topdown)
 }
 #endif
 
+/* How often a page is mapped. */
+static inline int ckpt_page_mapcount(struct page *page)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+	/* 6.9: a matter of folios; 6.12: page_mapcount() is gone */
+	struct folio *folio = page_folio(page);
+
+	if (!folio_test_large(folio))
+		return folio_mapcount(folio);
+	return atomic_read(&page->_mapcount) + 1 + folio_entire_mapcount(folio);
+#else
+	return page_mapcount(page);
+#endif
+}
+
+/* As every program of 64 bits has it, where the kernel offers the vsyscall page. */
+static inline void ckpt_mm_set_vsyscall(struct mm_struct *mm)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	__set_bit(MM_CONTEXT_HAS_VSYSCALL, &mm->context.flags);
+#else
+	mm->context.flags |= MM_CONTEXT_HAS_VSYSCALL;
+#endif
+}
+
 /*
  * Make @mm the address space of current instead of @old.  @fresh: it has never
  * run.  The caller keeps one user reference on whichever is not in use.

@@ -42,6 +42,33 @@ const char *ckpt_error(void);
  */
 int ckpt_self(int fd, unsigned long flags);
 
+/**
+ * ckpt_self_begin() - checkpoint the calling process, which goes on meanwhile
+ * @fd: open for writing; the image goes there, and is synced if it is a file
+ * @flags: CHECKPOINT_*; CHECKPOINT_SUBTREE and CHECKPOINT_SNAPSHOT are added
+ * @done: set, unless 0 or -1 is returned, to a descriptor for ckpt_self_end():
+ *	poll() finds it readable when the image is out, or has failed; close-on-exec
+ *
+ * Returns when a copy-on-write snapshot of the process is taken, in about the
+ * time of a fork().  A helper, which is a child that wait() does not see, writes
+ * it; it goes on should the process end.  There is one at a time.  Until
+ * ckpt_self_end() the process must not close @done otherwise.
+ *
+ * Return: the positive id of the checkpoint; 0 when the call returns through
+ * a restart from that image; -1 with errno set on failure; EBUSY: the last one
+ * was not ended by ckpt_self_end().
+ */
+int ckpt_self_begin(int fd, unsigned long flags, int *done);
+
+/**
+ * ckpt_self_end() - wait until the image of ckpt_self_begin() is safe
+ * @done: descriptor; closed
+ *
+ * Return: 0; -1 with errno set: there is no image, for the reason that errno
+ * tells; EINTR of a signal is not returned.
+ */
+int ckpt_self_end(int done);
+
 /* ---- the device ------------------------------------------------------------ */
 
 /**
@@ -62,6 +89,15 @@ int ckpt_open(void);
 int ckpt_ioctl_checkpoint(int dev, struct ckpt_ioc_checkpoint *arg);
 
 /**
+ * ckpt_ioctl_stream() - CKPT_IOC_STREAM: write the snapshot that was taken
+ * @dev: session that has called ckpt_ioctl_checkpoint() with CHECKPOINT_SNAPSHOT
+ * @arg: argument; @arg->size is filled in here
+ *
+ * Return: the positive id, or a negative errno.
+ */
+int ckpt_ioctl_stream(int dev, struct ckpt_ioc_stream *arg);
+
+/**
  * ckpt_ioctl_restart() - CKPT_IOC_RESTART
  * @dev: session
  * @arg: argument; @arg->size is filled in here
@@ -71,13 +107,23 @@ int ckpt_ioctl_checkpoint(int dev, struct ckpt_ioc_checkpoint *arg);
 int ckpt_ioctl_restart(int dev, struct ckpt_ioc_restart *arg);
 
 /**
- * ckpt_ioctl_lease() - CKPT_IOC_LEASE
+ * ckpt_ioctl_lease() - CKPT_IOC_LEASE: what to write when the session ends
  * @dev: session
- * @freeze_fd: a freezer file of a group, open for writing; -1 gives the lease back
+ * @fd: cgroup.freeze or freezer.state of a group, which is then thawed, or
+ *	cgroup.kill, whose tasks die; open for writing; -1 gives all leases back
  *
  * Return: 0 or a negative errno.
  */
-int ckpt_ioctl_lease(int dev, int freeze_fd);
+int ckpt_ioctl_lease(int dev, int fd);
+
+/**
+ * ckpt_ioctl_lease_return() - CKPT_IOC_LEASE: give one lease back
+ * @dev: session
+ * @fd: the same file, open for writing
+ *
+ * Return: 0 or a negative errno; -ENOENT if it was not leased.
+ */
+int ckpt_ioctl_lease_return(int dev, int fd);
 
 /**
  * ckpt_ioctl_progress() - CKPT_IOC_PROGRESS
@@ -143,7 +189,8 @@ typedef ssize_t (*ckpt_read_fn)(void *arg, void *buf, size_t len);
  * typedef ckpt_pages_fn - receives contents of pages
  * @arg: as given
  * @addr: address of the first byte
- * @data: bytes; not verified yet, the record's checksum comes behind them
+ * @data: bytes, unpacked; not verified yet, the record's checksum comes behind
+ *	them
  * @len: how many, a multiple of the page size
  *
  * Return: 0, or a negative errno that ends the reading.
@@ -205,6 +252,16 @@ int ckpt_image_next(struct ckpt_image *img, const struct ckpt_hdr **rec);
 int ckpt_image_finish(struct ckpt_image *img);
 
 /**
+ * ckpt_image_inspect() - verify an image to its end
+ * @fd: regular file, open for reading; the image begins at its position, which
+ *	stays
+ *
+ * Return: 0; -ENODATA if the image is that of a checkpoint that failed (the
+ * text is its error); -ESPIPE: not a file; or as ckpt_image_next().
+ */
+int ckpt_image_inspect(int fd);
+
+/**
  * ckpt_image_offset() - where the current record begins
  * @img: reader
  *
@@ -263,6 +320,22 @@ const char *ckpt_err_text(const struct ckpt_hdr_err *err, size_t *len);
  */
 const char *ckpt_rec_name(__s32 type);
 
+/**
+ * ckpt_compress_name() - name of a compression of pages
+ * @compress: CKPT_COMPRESS_*
+ *
+ * Return: "lz4" for CKPT_COMPRESS_LZ4, "none"; "?" for what does not exist.
+ */
+const char *ckpt_compress_name(__u32 compress);
+
+/**
+ * ckpt_compress_number() - the compression of a name
+ * @name: as ckpt_compress_name() gives it
+ *
+ * Return: CKPT_COMPRESS_*, or -EINVAL.
+ */
+int ckpt_compress_number(const char *name);
+
 /* ---- cores ----------------------------------------------------------------- */
 
 /**
@@ -277,6 +350,19 @@ const char *ckpt_rec_name(__s32 type);
  */
 int ckpt_core_write(int fd, const char *path, FILE *notes);
 
+/**
+ * ckpt_core_write_one() - make an ELF core of one process of an image
+ * @fd: open for reading; the image comes from there
+ * @path: regular file, as above; its name is as it is
+ * @pid: the process, in the image; 0: all
+ * @notes: stream for what the user must know, or NULL
+ *
+ * Processes that share their memory are threads of one core.
+ *
+ * Return: 0 or a negative errno; -ESRCH: there is no such process.
+ */
+int ckpt_core_write_one(int fd, const char *path, pid_t pid, FILE *notes);
+
 /* ---- freezing -------------------------------------------------------------- */
 
 struct ckpt_freeze;
@@ -284,15 +370,16 @@ struct ckpt_freeze;
 #define CKPT_FREEZE_KEEP (1U << 0) /* to be left frozen in the end */
 
 /**
- * ckpt_freeze() - freeze a process
+ * ckpt_freeze() - freeze a process and all below it
  * @dev: session that takes the lease; -1: none
  * @pid: process
  * @flags: CKPT_FREEZE_*
  * @out: what ckpt_thaw() needs
  *
- * Moves the process into a group of its own below its cgroup and freezes that;
- * one that is frozen already is taken as it is.  Waits 10 seconds at most.
- * On failure everything has been put back.
+ * Moves the processes into groups made for them below their cgroups and freezes
+ * those; a cgroup that holds nothing else, or that is frozen already, is taken
+ * as it is.  Waits 10 seconds at most for each.  On success every task of the
+ * tree is frozen; on failure everything has been put back.
  *
  * Return: 0 or a negative errno (-EINTR: ckpt_stop_requested()).
  */
@@ -300,20 +387,20 @@ int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
 		struct ckpt_freeze **out);
 
 /**
- * ckpt_freeze_keep() - leave the process frozen
- * @fz: frozen process; freed
- * @path: filled with the path of the file that thaws it
+ * ckpt_freeze_keep() - leave the processes frozen
+ * @fz: frozen processes; freed
+ * @path: filled with the paths of the files that thaw them, blanks between them
  * @size: of @path, in bytes
  *
- * Return: 0 or a negative errno; the process stays frozen.
+ * Return: 0 or a negative errno; the processes stay frozen.
  */
 int ckpt_freeze_keep(struct ckpt_freeze *fz, char *path, size_t size);
 
 /**
- * ckpt_thaw() - thaw a process and put everything back
- * @fz: frozen process, freed; or NULL
+ * ckpt_thaw() - thaw processes and put everything back
+ * @fz: frozen processes, freed; or NULL
  *
- * One that had been frozen before stays so.
+ * Those that had been frozen before stay so.
  *
  * Return: 0 or a negative errno.
  */
@@ -347,18 +434,84 @@ int ckpt_stop_requested(void);
 /* ---- whole operations ------------------------------------------------------ */
 
 /**
+ * struct ckpt_stats - figures of a checkpoint; times in nanoseconds
+ * @id: of the checkpoint
+ * @missed: of a series: intervals before it that have no image
+ * @tries: how often the processes were frozen, until they could be saved; what
+ *	follows is of the last time
+ * @stopped: @stop_ns and @thaw_ns are known: they run again
+ * @total_ns: all of it
+ * @stop_ns: from when the first of them was told to freeze until the last one
+ *	was told to run
+ * @freeze_ns: finding them, moving them to groups that can be frozen (they run
+ *	meanwhile), and freezing them
+ * @collect_ns: the kernel's look at them
+ * @save_ns: making records of their state
+ * @snapshot_ns: the copy-on-write snapshot of their memory; 0: there is none
+ * @thaw_ns: letting them run, then moving them back
+ * @sync_ns: syncing their files, while they ran
+ * @stream_ns: writing the image
+ * @commit_ns: making it safe and visible
+ * @bytes: length of the image
+ * @pages: pages whose contents are in it
+ * @zero_pages: pages of zeros, which are not
+ * @shared_pages: those of @pages that are of shared memory
+ */
+struct ckpt_stats {
+	int id;
+	unsigned long long missed;
+	int tries;
+	int stopped;
+	unsigned long long total_ns;
+	unsigned long long stop_ns;
+	unsigned long long freeze_ns;
+	unsigned long long collect_ns;
+	unsigned long long save_ns;
+	unsigned long long snapshot_ns;
+	unsigned long long thaw_ns;
+	unsigned long long sync_ns;
+	unsigned long long stream_ns;
+	unsigned long long commit_ns;
+	unsigned long long bytes;
+	unsigned long long pages;
+	unsigned long long zero_pages;
+	unsigned long long shared_pages;
+};
+
+/**
+ * ckpt_stats_write() - write figures as a line of JSON
+ * @to: stream; flushed
+ * @image: of a series: its name there, which needs no escapes; or NULL
+ * @stats: figures
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_stats_write(FILE *to, const char *image,
+		     const struct ckpt_stats *stats);
+
+/**
  * struct ckpt_checkpoint_opts - what checkpoint(1) is asked for
  * @pid: process
  * @out: path of the image, written beside it and renamed; NULL: @out_fd
  * @out_fd: open for writing
  * @log: path of a log, or NULL
- * @container: @pid is the init of a container, checkpoint all of it
+ * @container: @pid is the init of a pid namespace: refuse what it shares with
+ *	processes outside
  * @kill: kill the process once the image is safe
  * @frozen: leave it frozen
+ * @stop_copy: hold the process still until its memory is written; it is so, too,
+ *	with @kill and @frozen.  Otherwise it runs on as soon as a copy-on-write
+ *	snapshot of its memory is taken
+ * @max_extra: give the snapshot up when it takes more memory than this, in bytes;
+ *	0: only when memory runs short
+ * @compress: CKPT_COMPRESS_*: how the kernel packs the contents of memory
+ * @workers: CPUs for the contents of memory, at most CKPT_WORKERS_MAX; 0: the
+ *	kernel's choice, of those that the caller may run on
  * @notes: stream for what the user must know, or NULL
  * @verbose: stream for remarks, or NULL
  * @progress: stream for bytes, rate and time left, once a second has passed:
  *	one line that is rewritten on a terminal, else a line each second; or NULL
+ * @stats: filled in on success, or NULL
  */
 struct ckpt_checkpoint_opts {
 	pid_t pid;
@@ -368,21 +521,61 @@ struct ckpt_checkpoint_opts {
 	int container;
 	int kill;
 	int frozen;
+	int stop_copy;
+	unsigned long long max_extra;
+	__u32 compress;
+	__u32 workers;
 	FILE *notes;
 	FILE *verbose;
 	FILE *progress;
+	struct ckpt_stats *stats;
 };
 
 /**
  * ckpt_checkpoint() - checkpoint another process
  * @opts: what to do
  *
- * Freezes, writes the image, thaws (or kills).  On failure the process runs on
- * and no file is left behind.
+ * Freezes, takes a snapshot, thaws, writes the image; or freezes, writes the
+ * image, thaws (or kills).  On failure the process runs on and no file is left
+ * behind.
  *
  * Return: the positive id, or a negative errno.
  */
 int ckpt_checkpoint(const struct ckpt_checkpoint_opts *opts);
+
+/**
+ * struct ckpt_series_opts - a series of checkpoints
+ * @checkpoint: how each is made; @out is a directory, made if it is not there;
+ *	not with @kill or @frozen; @stats is not used
+ * @interval_ns: from the beginning of one to that of the next, in nanoseconds
+ * @keep: how many of the last images stay, at least 1
+ * @done: called for each image, with the name that it has in the directory; or
+ *	NULL; a negative errno, whose text is set, ends the series
+ * @arg: its argument
+ */
+struct ckpt_series_opts {
+	const struct ckpt_checkpoint_opts *checkpoint;
+	unsigned long long interval_ns;
+	unsigned int keep;
+	int (*done)(void *arg, const char *image,
+		    const struct ckpt_stats *stats);
+	void *arg;
+};
+
+/**
+ * ckpt_series() - checkpoint a process in each interval, until it ends
+ * @opts: what to do
+ *
+ * Images are named PID-PROGRAM-NUMBER.img; a symbolic link "latest" leads to the
+ * last one that is complete, at any moment.  An interval in which the one before
+ * is still being written is left out.  The first checkpoint that fails ends the
+ * series if it is the first of all, or if to try again would not help; others
+ * are told to @notes.
+ *
+ * Return: 0 when the process has ended or a signal came (ckpt_stop_catch());
+ * or a negative errno.
+ */
+int ckpt_series(const struct ckpt_series_opts *opts);
 
 #define CKPT_RESTART_PIDS_FRESH (1U << 0) /* any pid will do */
 #define CKPT_RESTART_NO_WAIT (1U << 1) /* don't wait for the program */
@@ -401,6 +594,7 @@ int ckpt_checkpoint(const struct ckpt_checkpoint_opts *opts);
  * @kernel_flags: RESTART_FILES_*
  * @nr_inherit: entries of @inherit
  * @inherit: descriptors to hand over
+ * @workers: as in struct ckpt_checkpoint_opts
  * @notes: stream for warnings and notes, or NULL
  * @verbose: stream for remarks, or NULL
  * @progress: stream for bytes, rate and time left, or NULL; not used with
@@ -414,6 +608,7 @@ struct ckpt_restart_opts {
 	__u64 kernel_flags;
 	__u32 nr_inherit;
 	const struct ckpt_inherit *inherit;
+	__u32 workers;
 	FILE *notes;
 	FILE *verbose;
 	FILE *progress;
@@ -438,7 +633,7 @@ int ckpt_restart(const struct ckpt_restart_opts *opts, int *status);
  *
  * Restarts the program frozen, checkpoints it again, compares the two images
  * record by record, and kills the program, which never runs.  What may differ
- * is in CKPT_VARYING, in ckpt_image.h.
+ * is in CKPT_VARYING, in common/ckpt_varying.h of the sources.
  *
  * Return: how many differences there are, 0 if none; or a negative errno.
  */

@@ -93,8 +93,15 @@ int ckpt_cgroup_root(char *dir, size_t size)
 	return err;
 }
 
-/* The "0::" line of /proc/PID/cgroup. */
-static int proc_cgroup(pid_t pid, char *path, size_t size)
+/**
+ * ckpt_cgroup_path() - what the kernel calls the group of a process
+ * @pid: process
+ * @path: filled with the path in the "0::" line of /proc/PID/cgroup
+ * @size: of @path
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_cgroup_path(pid_t pid, char *path, size_t size)
 {
 	char name[64], *line = NULL;
 	int err = -ENOENT;
@@ -158,7 +165,7 @@ int ckpt_cgroup_of(pid_t pid, char *dir, size_t size)
 
 	err = find_mount(&m);
 	if (!err)
-		err = proc_cgroup(pid ?: getpid(), path, sizeof(path));
+		err = ckpt_cgroup_path(pid ?: getpid(), path, sizeof(path));
 	if (err)
 		return err;
 	err = cgroup_dir(&m, path, dir, size);
@@ -173,24 +180,19 @@ int ckpt_cgroup_of(pid_t pid, char *dir, size_t size)
 }
 
 /**
- * ckpt_cgroup_join() - move a process into the group of a path
- * @pid: process
+ * ckpt_cgroup_dir() - directory of the group of a path
  * @path: as the kernel calls the group
+ * @dir: filled with the path of the directory, which may not be there
+ * @size: of @dir
  *
- * Return: 0, also if it was there; or a negative errno (without text).
+ * Return: 0 or a negative errno (without text).
  */
-int ckpt_cgroup_join(pid_t pid, const char *path)
+int ckpt_cgroup_dir(const char *path, char *dir, size_t size)
 {
-	char dir[PATH_MAX], own[PATH_MAX];
 	struct cgroup_mount m;
-	int err;
+	int err = find_mount(&m);
 
-	if (!proc_cgroup(pid, own, sizeof(own)) && !strcmp(own, path))
-		return 0;
-	err = find_mount(&m);
-	if (!err)
-		err = cgroup_dir(&m, path, dir, sizeof(dir));
-	return err ? err : ckpt_cgroup_move(dir, pid);
+	return err ? err : cgroup_dir(&m, path, dir, size);
 }
 
 /* ---- files of a group ---- */
@@ -277,25 +279,20 @@ int ckpt_cgroup_move(const char *dir, pid_t pid)
 }
 
 /**
- * ckpt_cgroup_only_holds() - whether a group holds one process and no group
+ * ckpt_cgroup_freezable() - whether a group can be frozen by the caller
  * @dir: group
- * @pid: process
+ * @file: name of the freezer's file, which a root group lacks
  *
- * Return: true if freezing the group freezes the process and nothing else.
+ * Return: 0 or a negative errno (without text).
  */
-bool ckpt_cgroup_only_holds(const char *dir, pid_t pid)
+int ckpt_cgroup_freezable(const char *dir, const char *file)
 {
-	char text[256], want[16], *p;
-	int n;
+	int fd = ckpt_cgroup_open(dir, file, O_WRONLY);
 
-	snprintf(want, sizeof(want), "%d\n", pid);
-	if (ckpt_cgroup_read(dir, "cgroup.procs", text, sizeof(text)) < 0 ||
-	    strcmp(text, want))
-		return false;
-	if (ckpt_cgroup_read(dir, "cgroup.stat", text, sizeof(text)) < 0)
-		return false;
-	p = strstr(text, "nr_descendants ");
-	return p && sscanf(p, "nr_descendants %d", &n) == 1 && !n;
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 /* ---- freezing ---- */
@@ -450,9 +447,10 @@ int ckpt_cgroup_make(const char *parent, const char *name, char *dir,
 	return 0;
 }
 
-static int move_all(const char *dir, const char *parent)
+/* Return: how many were moved, or a negative errno. */
+static int move_all(const char *dir, const char *file, const char *parent)
 {
-	int fd = ckpt_cgroup_open(dir, "cgroup.procs", O_RDONLY);
+	int fd = ckpt_cgroup_open(dir, file, O_RDONLY);
 	int moved = 0, err = 0, pid;
 	FILE *f;
 
@@ -482,11 +480,19 @@ static int move_all(const char *dir, const char *parent)
  */
 int ckpt_cgroup_empty_into(const char *dir, const char *parent)
 {
+	const struct timespec pause = { .tv_nsec = 1000000 };
 	int tries, ret = 0;
 
-	/* what forks meanwhile comes with the next round */
-	for (tries = 0; tries < 100; tries++) {
-		ret = move_all(dir, parent);
+	/* what forks meanwhile comes with the next round, what dies goes */
+	for (tries = 0; tries < 1000; tries++) {
+		if (tries > 4)
+			nanosleep(&pause, NULL);
+		ret = move_all(dir, "cgroup.procs", parent);
+		/* a process whose leader is dead is not listed there */
+		if (!ret)
+			ret = move_all(dir, "cgroup.threads", parent);
+		if (ret == -ENOENT) /* version 1 */
+			ret = move_all(dir, "tasks", parent);
 		if (ret <= 0)
 			break;
 	}

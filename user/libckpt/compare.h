@@ -4,6 +4,7 @@
 #define _LIBCKPT_COMPARE_H
 
 #include <stdio.h>
+#include "ckpt_varying.h"
 #include "lib.h"
 
 /* How a field may differ: CKPT_VARYING. */
@@ -53,7 +54,7 @@ struct ckpt_field {
  * @refs: objrefs of either image, and what they are in the other
  * @pids: pids, the same
  * @rec: records that are being compared
- * @itimer: which interval timers were running in the first image
+ * @itimer: which interval timers were running in the first image, in any task
  */
 struct ckpt_compare {
 	FILE *to;

@@ -11,7 +11,8 @@
  *		good as none
  * signals	a timer that has expired meanwhile has left one more
  *
- * Held in memory: 16 bytes for each page of one area.
+ * Held in memory: 24 bytes for each page of one area, or of one shared memory,
+ * in which a page of zeros is as good as none, too.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -242,6 +243,25 @@ static int compare_areas(struct ckpt_compare *c, struct side *a, struct side *b)
 	return 0;
 }
 
+/* Shared memory and its pages; the records differ in nothing else. */
+static int compare_shmem(struct ckpt_compare *c, struct side *a, struct side *b)
+{
+	int err;
+
+	ckpt_compare_records(c, a->rec, b->rec);
+	a->nr = 0;
+	b->nr = 0;
+	a->area.kind = CKPT_VMA_ANON;
+	b->area.kind = CKPT_VMA_ANON;
+	err = side_next(a) ?: side_next(b);
+	if (err)
+		return err;
+	tidy(a);
+	tidy(b);
+	compare_pages(c, a, b);
+	return 0;
+}
+
 /* ---- signals ---- */
 
 static void note_timers(struct ckpt_compare *c, const struct ckpt_hdr *rec)
@@ -250,7 +270,7 @@ static void note_timers(struct ckpt_compare *c, const struct ckpt_hdr *rec)
 	int i;
 
 	for (i = 0; i < CKPT_NITIMERS; i++)
-		c->itimer[i] = s->itimer[i].value;
+		c->itimer[i] |= !!s->itimer[i].value;
 }
 
 /* Whether a pending signal may be from a timer that has just expired. */
@@ -301,6 +321,8 @@ static int compare_next(struct ckpt_compare *c, struct side *a, struct side *b)
 {
 	if (a->rec->type == CKPT_HDR_VMA)
 		return compare_areas(c, a, b);
+	if (a->rec->type == CKPT_HDR_SHMEM)
+		return compare_shmem(c, a, b);
 	if (a->rec->type == CKPT_HDR_ERR)
 		return ckpt_set_error(-ENODATA,
 				      "image: its checkpoint had failed");

@@ -31,11 +31,13 @@
 /* A reading of an image. */
 struct cores {
 	const char *path;
+	pid_t only; /* process that is asked for, or 0: all */
 	FILE *notes;
 	struct core *first, **last;
-	struct core *mm; /* the current one */
+	struct core *mm; /* the current one; NULL: it is not asked for */
 	struct ckpt_hdr_vma vma; /* the current one */
 	bool in_vma; /* there is one */
+	bool in_shmem; /* what pages come belong to no area */
 	size_t vma_seg; /* its first segment */
 	struct core_thread *thread; /* the current one, or NULL */
 	void *objs; /* tree of struct core_obj */
@@ -379,6 +381,8 @@ static int add_pages(void *arg, __u64 addr, const void *data, size_t len)
 {
 	struct cores *cs = arg;
 
+	if (cs->in_shmem || !cs->mm)
+		return 0;
 	keep_args(cs->mm, addr, data, len);
 	if (cs->vma.flags & CKPT_VMA_DONTDUMP)
 		return 0;
@@ -392,7 +396,8 @@ static int add_zeros(struct cores *cs, const struct ckpt_hdr_pgarr *p)
 	__u32 i;
 	int err;
 
-	if (cs->vma.kind == CKPT_VMA_ANON || cs->vma.flags & CKPT_VMA_DONTDUMP)
+	if (cs->in_shmem || cs->vma.kind == CKPT_VMA_ANON ||
+	    cs->vma.flags & CKPT_VMA_DONTDUMP)
 		return 0;
 	for (i = 0; i < p->nr_ranges; i++, g++) {
 		if (!(g->flags & CKPT_PAGES_ZERO))
@@ -421,7 +426,7 @@ static int core_path(struct cores *cs, struct core *core)
 			memcpy(core->comm, cs->task[i].comm, 16);
 		}
 	}
-	if (other == core->mm_objref)
+	if (other == core->mm_objref || cs->only)
 		core->path = strdup(cs->path);
 	else if (asprintf(&core->path, "%s.%d", cs->path, core->pid) < 0)
 		core->path = NULL;
@@ -440,11 +445,26 @@ static int core_open(struct core *core)
 	return ckpt_output_open(&core->out, core->path, -1);
 }
 
+static bool is_wanted(const struct cores *cs, __s32 mm_objref)
+{
+	__u32 i;
+
+	for (i = 0; cs->only && i < cs->nr_tasks; i++)
+		if (cs->task[i].tgid == cs->only &&
+		    cs->task[i].mm_objref == mm_objref)
+			return true;
+	return !cs->only;
+}
+
 static int add_mm(struct cores *cs, const struct ckpt_hdr_mm *m)
 {
-	struct core *core = calloc(1, sizeof(*core));
+	struct core *core;
 	int err;
 
+	cs->mm = NULL;
+	if (!is_wanted(cs, m->objref))
+		return 0;
+	core = calloc(1, sizeof(*core));
 	if (!core)
 		return no_memory();
 	*cs->last = core;
@@ -511,6 +531,8 @@ static int add_record(struct cores *cs, const struct ckpt_hdr *rec)
 		err = vma_end(cs);
 	if (err)
 		return err;
+	if (rec->type != CKPT_HDR_PGARR)
+		cs->in_shmem = rec->type == CKPT_HDR_SHMEM;
 	switch (rec->type) {
 	case CKPT_HDR_HEADER_ARCH:
 		arch = r;
@@ -527,9 +549,9 @@ static int add_record(struct cores *cs, const struct ckpt_hdr *rec)
 	case CKPT_HDR_MM:
 		return add_mm(cs, r);
 	case CKPT_HDR_VMA:
-		return add_vma(cs, r);
+		return cs->mm ? add_vma(cs, r) : 0;
 	case CKPT_HDR_PGARR:
-		return add_zeros(cs, r);
+		return cs->mm ? add_zeros(cs, r) : 0;
 	case CKPT_HDR_TASK:
 		return add_task(cs, r);
 	case CKPT_HDR_CPU:
@@ -657,6 +679,10 @@ static int cores_read(struct cores *cs, struct ckpt_image *img)
 		if (ckpt_stop_requested())
 			return ckpt_set_error(-EINTR, "interrupted");
 	}
+	if (!ret && !cs->first)
+		return ckpt_set_error(-ESRCH,
+				      "image: no process %d with memory in it",
+				      cs->only);
 	for (core = cs->first; !ret && core; core = core->next)
 		ret = core_finish(cs, core);
 	return ret;
@@ -683,9 +709,9 @@ static void cores_free(struct cores *cs)
 	free(cs->task);
 }
 
-int ckpt_core_write(int fd, const char *path, FILE *notes)
+int ckpt_core_write_one(int fd, const char *path, pid_t pid, FILE *notes)
 {
-	struct cores cs = { .path = path, .notes = notes };
+	struct cores cs = { .path = path, .only = pid, .notes = notes };
 	struct ckpt_image *img = ckpt_image_open(fd);
 	int err;
 
@@ -696,4 +722,9 @@ int ckpt_core_write(int fd, const char *path, FILE *notes)
 	cores_free(&cs);
 	ckpt_image_close(img);
 	return err;
+}
+
+int ckpt_core_write(int fd, const char *path, FILE *notes)
+{
+	return ckpt_core_write_one(fd, path, 0, notes);
 }

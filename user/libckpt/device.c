@@ -109,41 +109,35 @@ int ckpt_ioctl_checkpoint(int dev, struct ckpt_ioc_checkpoint *arg)
 	return dev_ioctl(dev, CKPT_IOC_CHECKPOINT, arg, "checkpoint");
 }
 
+int ckpt_ioctl_stream(int dev, struct ckpt_ioc_stream *arg)
+{
+	arg->size = sizeof(*arg);
+	return dev_ioctl(dev, CKPT_IOC_STREAM, arg, "checkpoint");
+}
+
 int ckpt_ioctl_restart(int dev, struct ckpt_ioc_restart *arg)
 {
 	arg->size = sizeof(*arg);
 	return dev_ioctl(dev, CKPT_IOC_RESTART, arg, "restart");
 }
 
-int ckpt_ioctl_lease(int dev, int freeze_fd)
+static int lease_call(int dev, int fd, __u64 flags)
 {
-	struct ckpt_ioc_lease arg = { .size = sizeof(arg), .fd = freeze_fd };
+	struct ckpt_ioc_lease arg = {
+		.size = sizeof(arg),
+		.fd = fd,
+		.flags = flags,
+	};
 
-	return dev_ioctl(dev, CKPT_IOC_LEASE, &arg, "lease on the freezer");
+	return dev_ioctl(dev, CKPT_IOC_LEASE, &arg, "lease on a cgroup");
 }
 
-/*
- * The restarted process has the device open under the same number, so that
- * the close is right on both ways out of the ioctl.
- */
-int ckpt_self(int fd, unsigned long flags)
+int ckpt_ioctl_lease(int dev, int fd)
 {
-	struct ckpt_ioc_checkpoint arg = {
-		.fd = fd,
-		.logfd = CHECKPOINT_FD_NONE,
-		.flags = flags | CHECKPOINT_SUBTREE,
-	};
-	int dev, ret;
+	return lease_call(dev, fd, 0);
+}
 
-	dev = ckpt_open();
-	if (dev < 0) {
-		errno = -dev;
-		return -1;
-	}
-	ret = ckpt_ioctl_checkpoint(dev, &arg);
-	close(dev);
-	if (ret >= 0)
-		return ret;
-	errno = -ret;
-	return -1;
+int ckpt_ioctl_lease_return(int dev, int fd)
+{
+	return lease_call(dev, fd, CKPT_LEASE_RETURN);
 }

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Freezing a process and putting everything back.
+ * Freezing a tree of processes and putting everything back.
  *
- * Three ways, by what the caller may do:
- *	own	a group made for it below its cgroup; it is moved in
- *	direct	its cgroup as it is, if that holds nothing else
+ * Its processes may be in several cgroups; each of these is frozen in one of
+ * three ways, by what the caller may do and who else is there:
+ *	own	a group made for them below it; they are moved in
+ *	direct	the cgroup as it is, if it and what is below holds nothing else
  *	as is	somebody has frozen it already
  * by the freezer of cgroup v2, or where there is none by that of v1.
- * The lease is taken before the group is frozen: from then on the kernel thaws
- * it should this process die.
+ *
+ * The tree forks, exits and gets other parents meanwhile.  Children are born
+ * into their parent's group, so that the tree is looked through until nobody is
+ * found outside; then the groups are frozen and it is looked through again,
+ * which is exact now.  Whoever has left the tree meanwhile goes back.
+ *
+ * The lease is taken before a group is frozen: from then on the kernel thaws it
+ * should this process die.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -17,15 +24,19 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "descendants.h"
 #include "lib.h"
 
 #define FREEZE_SECONDS 10
+#define LOOKS_MAX 1000 /* at a tree that grows faster than we look */
+#define LEVELS_MAX 32 /* of groups below one */
 
 /* The two freezers. */
 struct freezer {
 	const char *file, *freeze, *thaw; /* what is written where */
+	int (*path)(pid_t pid, char *path, size_t size); /* of its group */
+	int (*dir)(pid_t pid, char *dir, size_t size);
 	bool (*freezing)(const char *dir);
-	bool (*only_holds)(const char *dir, pid_t pid);
 	int (*wait)(const char *dir, int seconds);
 };
 
@@ -33,8 +44,9 @@ static const struct freezer freezer2 = {
 	.file = "cgroup.freeze",
 	.freeze = "1",
 	.thaw = "0",
+	.path = ckpt_cgroup_path,
+	.dir = ckpt_cgroup_of,
 	.freezing = ckpt_cgroup_freezing,
-	.only_holds = ckpt_cgroup_only_holds,
 	.wait = ckpt_cgroup_wait_frozen,
 };
 
@@ -42,42 +54,48 @@ static const struct freezer freezer1 = {
 	.file = "freezer.state",
 	.freeze = "FROZEN",
 	.thaw = "THAWED",
+	.path = ckpt_freezer1_of,
+	.dir = ckpt_freezer1_of,
 	.freezing = ckpt_freezer1_freezing,
-	.only_holds = ckpt_freezer1_only_holds,
 	.wait = ckpt_freezer1_wait,
 };
 
 enum freeze_way { FREEZE_AS_IS, FREEZE_DIRECT, FREEZE_OWN };
 
-struct ckpt_freeze {
-	const struct freezer *freezer;
+/* A cgroup with processes of the tree. */
+struct ice {
 	enum freeze_way way;
-	int dev;
-	bool leased;
-	pid_t pid;
+	bool frozen; /* by us */
+	int err; /* of its thaw */
+	int leased; /* its freezer file, which the session holds, or -1 */
 	int lock;
-	int spare[2]; /* descriptors that are there when it is thawed */
-	char dir[PATH_MAX]; /* group that is frozen */
-	char home[PATH_MAX]; /* group that the process came from */
+	char *dir; /* group that is frozen */
+	char *home; /* group that the processes came from */
+	char *path; /* what the kernel calls dir */
+	char *home_path;
 };
 
-static int freeze_lease(struct ckpt_freeze *fz)
-{
-	int fd, err;
+struct ckpt_freeze {
+	const struct freezer *freezer;
+	unsigned int flags; /* CKPT_FREEZE_* */
+	unsigned long long since; /* the first one was told to freeze, in ns */
+	int dev;
+	pid_t pid;
+	int spare[2]; /* descriptors that are there when it is thawed */
+	struct ice *ice;
+	size_t nr_ice;
+	struct ckpt_pids tree; /* as it was last seen */
+	struct ckpt_pids placed; /* known to be in one of the groups */
+};
 
-	if (fz->dev < 0)
-		return 0;
-	fd = ckpt_cgroup_open(fz->dir, fz->freezer->file, O_WRONLY);
-	if (fd < 0)
-		return ckpt_set_error(fd, "%s/%s: %s", fz->dir,
-				      fz->freezer->file, strerror(-fd));
-	err = ckpt_ioctl_lease(fz->dev, fd);
-	close(fd);
-	fz->leased = !err;
-	return err;
+/* ---- errors ---- */
+
+static int out_of_memory(void)
+{
+	return ckpt_set_error(-ENOMEM, "out of memory");
 }
 
-static int freeze_failed(struct ckpt_freeze *fz, int err)
+static int freeze_failed(struct ckpt_freeze *fz, const struct ice *ice, int err)
 {
 	switch (err) {
 	case -ETIMEDOUT:
@@ -88,87 +106,107 @@ static int freeze_failed(struct ckpt_freeze *fz, int err)
 		return ckpt_set_error(err, "interrupted");
 	default:
 		return ckpt_set_error(err, "pid %d: cannot freeze %s: %s",
-				      fz->pid, fz->dir, strerror(-err));
+				      fz->pid, ice->dir, strerror(-err));
 	}
 }
 
-static int freeze_now(struct ckpt_freeze *fz)
-{
-	int err = freeze_lease(fz);
-
-	if (err)
-		return err;
-	err = ckpt_cgroup_write(fz->dir, fz->freezer->file,
-				fz->freezer->freeze);
-	if (!err)
-		err = fz->freezer->wait(fz->dir, FREEZE_SECONDS);
-	return err ? freeze_failed(fz, err) : 0;
-}
-
-static int no_right(struct ckpt_freeze *fz, int err)
+static int no_right(pid_t pid, const char *home, int err)
 {
 	if (err == -EOPNOTSUPP)
 		return ckpt_set_error(err,
 				      "pid %d: its cgroup %s is a threaded one: move it to a domain group first",
-				      fz->pid, fz->home);
+				      pid, home);
 	if (err == -ESRCH)
-		return ckpt_set_error(err, "pid %d: no such process", fz->pid);
+		return ckpt_set_error(err, "pid %d: no such process", pid);
 	if (err != -EACCES && err != -EPERM && err != -EROFS)
 		return ckpt_set_error(err,
 				      "pid %d: no group of its own below %s: %s",
-				      fz->pid, fz->home, strerror(-err));
+				      pid, home, strerror(-err));
 	return ckpt_set_error(err,
 			      "pid %d: you may not move it within its cgroup %s: run as root, or start it by: systemd-run --user --scope COMMAND",
-			      fz->pid, fz->home);
+			      pid, home);
 }
 
-/* A group of its own; the errno is not reported yet. */
-static int enter_own_group(struct ckpt_freeze *fz, unsigned int flags)
-{
-	char name[32];
-	int err;
+/* ---- freezing a group ---- */
 
-	if (flags & CKPT_FREEZE_KEEP)
-		snprintf(name, sizeof(name), "ckpt-frozen.%d", fz->pid);
-	else
-		snprintf(name, sizeof(name), "ckpt.%d", getpid());
-	err = ckpt_cgroup_make(fz->home, name, fz->dir, sizeof(fz->dir),
-			       &fz->lock);
-	if (err)
-		return err;
-	err = ckpt_cgroup_move(fz->dir, fz->pid);
-	if (!err) {
-		fz->way = FREEZE_OWN;
+static int freeze_lease(struct ckpt_freeze *fz, struct ice *ice)
+{
+	int fd, err;
+
+	if (fz->dev < 0)
 		return 0;
-	}
-	rmdir(fz->dir);
-	close(fz->lock);
-	fz->lock = -1;
+	fd = ckpt_cgroup_open(ice->dir, fz->freezer->file, O_WRONLY);
+	if (fd < 0)
+		return ckpt_set_error(fd, "%s/%s: %s", ice->dir,
+				      fz->freezer->file, strerror(-fd));
+	err = ckpt_ioctl_lease(fz->dev, fd);
+	if (err)
+		close(fd);
+	else
+		ice->leased = fd;
 	return err;
 }
 
-/*
- * Which freezer: that of version 1 if it has frozen the process already, or if
- * there is no other.
- */
-static int freeze_find(struct ckpt_freeze *fz)
+/* The session may hold more than these. */
+static int lease_return(struct ckpt_freeze *fz)
 {
-	char root[PATH_MAX];
-	int err;
+	struct ice *ice;
+	int err = 0, one;
 
-	fz->freezer = &freezer1;
-	err = ckpt_freezer1_of(fz->pid, fz->home, sizeof(fz->home));
-	if (!err && (ckpt_freezer1_freezing(fz->home) ||
-		     ckpt_cgroup_root(root, sizeof(root))))
-		return 0;
-	fz->freezer = &freezer2;
-	return ckpt_cgroup_of(fz->pid, fz->home, sizeof(fz->home));
+	for (ice = fz->ice; ice < fz->ice + fz->nr_ice; ice++) {
+		if (ice->leased < 0)
+			continue;
+		one = ckpt_ioctl_lease_return(fz->dev, ice->leased);
+		err = err ?: one;
+		close(ice->leased);
+		ice->leased = -1;
+	}
+	return err;
 }
 
-/* The group that it is in may be that of a tool at work, which will go. */
-static int freeze_taken(struct ckpt_freeze *fz)
+/* It is thawed by what is open: the system may have no file left for more. */
+static int ice_write(const struct ckpt_freeze *fz, const struct ice *ice,
+		     const char *text)
 {
-	int lock = ckpt_cgroup_stale(fz->home);
+	if (ice->leased < 0)
+		return ckpt_cgroup_write(ice->dir, fz->freezer->file, text);
+	return write(ice->leased, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+/* All of them, which takes effect in parallel, then wait. */
+static int freeze_now(struct ckpt_freeze *fz)
+{
+	struct ice *ice, *end = fz->ice + fz->nr_ice;
+	int err;
+
+	for (ice = fz->ice; ice < end; ice++) {
+		if (ice->way == FREEZE_AS_IS || ice->frozen)
+			continue;
+		err = freeze_lease(fz, ice);
+		if (err)
+			return err;
+		ice->frozen = true;
+		if (!fz->since)
+			fz->since = ckpt_now_ns();
+		err = ckpt_cgroup_write(ice->dir, fz->freezer->file,
+					fz->freezer->freeze);
+		if (err)
+			return freeze_failed(fz, ice, err);
+	}
+	for (ice = fz->ice; ice < end; ice++) {
+		err = fz->freezer->wait(ice->dir, FREEZE_SECONDS);
+		if (err)
+			return freeze_failed(fz, ice, err);
+	}
+	return 0;
+}
+
+/* ---- finding a group ---- */
+
+/* The group that it is in may be that of a tool at work, which will go. */
+static int freeze_taken(struct ckpt_freeze *fz, const char *home)
+{
+	int lock = ckpt_cgroup_stale(home);
 
 	if (lock >= 0)
 		close(lock);
@@ -179,27 +217,301 @@ static int freeze_taken(struct ckpt_freeze *fz)
 			      fz->pid);
 }
 
-static int freeze_choose(struct ckpt_freeze *fz, unsigned int flags)
+static struct ice *ice_add(struct ckpt_freeze *fz, const char *home,
+			   const char *home_path)
 {
-	int err = freeze_taken(fz);
+	struct ice *more, *ice;
 
+	more = reallocarray(fz->ice, fz->nr_ice + 1, sizeof(*more));
+	if (!more)
+		return NULL;
+	fz->ice = more;
+	ice = &more[fz->nr_ice++];
+	*ice = (struct ice){
+		.lock = -1,
+		.leased = -1,
+		.dir = strdup(home),
+		.home = strdup(home),
+		.path = strdup(home_path),
+		.home_path = strdup(home_path),
+	};
+	return ice->dir && ice->home && ice->path && ice->home_path ? ice :
+								      NULL;
+}
+
+static void ice_free(struct ice *ice)
+{
+	if (ice->lock >= 0)
+		close(ice->lock);
+	free(ice->dir);
+	free(ice->home);
+	free(ice->path);
+	free(ice->home_path);
+}
+
+/* A group of its own; the errno is not reported yet. */
+static int ice_own(struct ckpt_freeze *fz, struct ice *ice)
+{
+	char name[32], dir[PATH_MAX], *path;
+	int err;
+
+	if (fz->flags & CKPT_FREEZE_KEEP)
+		snprintf(name, sizeof(name), "ckpt-frozen.%d", fz->pid);
+	else
+		snprintf(name, sizeof(name), "ckpt.%d", getpid());
+	err = ckpt_cgroup_make(ice->home, name, dir, sizeof(dir), &ice->lock);
 	if (err)
 		return err;
-	if (fz->freezer->freezing(fz->home)) {
-		fz->way = FREEZE_AS_IS;
-		snprintf(fz->dir, sizeof(fz->dir), "%s", fz->home);
-		err = fz->freezer->wait(fz->dir, FREEZE_SECONDS);
-		return err ? freeze_failed(fz, err) : 0;
-	}
-	err = enter_own_group(fz, flags);
-	if (err && fz->freezer->only_holds(fz->home, fz->pid)) {
-		fz->way = FREEZE_DIRECT;
-		snprintf(fz->dir, sizeof(fz->dir), "%s", fz->home);
-		err = 0;
-	}
+	if (asprintf(&path, "%s/%s",
+		     strcmp(ice->home_path, "/") ? ice->home_path : "",
+		     name) < 0)
+		path = NULL;
+	free(ice->dir);
+	free(ice->path);
+	ice->dir = strdup(dir);
+	ice->path = path;
+	ice->way = FREEZE_OWN;
+	return ice->dir && path ? 0 : -ENOMEM;
+}
+
+static void ice_not_own(struct ice *ice)
+{
+	rmdir(ice->dir);
+	close(ice->lock);
+	ice->lock = -1;
+	ice->way = FREEZE_DIRECT;
+	snprintf(ice->dir, strlen(ice->dir) + 1, "%s", ice->home);
+	snprintf(ice->path, strlen(ice->path) + 1, "%s", ice->home_path);
+}
+
+/* Whether freezing a cgroup freezes processes of the tree and nothing else. */
+static bool holds_only_tree(const struct ckpt_freeze *fz, const char *dir)
+{
+	struct ckpt_pids there = { 0 };
+	bool only;
+	size_t i;
+
+	only = !ckpt_cgroup_freezable(dir, fz->freezer->file) &&
+	       !ckpt_group_processes(dir, LEVELS_MAX, &there) && there.nr;
+	for (i = 0; only && i < there.nr; i++)
+		only = ckpt_pids_have(&fz->tree, there.pid[i]);
+	ckpt_pids_free(&there);
+	return only;
+}
+
+/* How the cgroup of a process, and of that thread of it, is to be frozen. */
+static int ice_find(struct ckpt_freeze *fz, pid_t pid, pid_t thread,
+		    const char *path)
+{
+	char home[PATH_MAX];
+	struct ice *ice;
+	int err;
+
+	err = fz->freezer->dir(thread, home, sizeof(home));
+	if (!err)
+		err = freeze_taken(fz, home);
 	if (err)
-		return no_right(fz, err);
-	return freeze_now(fz);
+		return err;
+	ice = ice_add(fz, home, path);
+	if (!ice)
+		return out_of_memory();
+	ice->way = FREEZE_AS_IS;
+	if (fz->freezer->freezing(home))
+		return 0;
+	ice->way = FREEZE_DIRECT;
+	if (fz->tree.nr > 1 && holds_only_tree(fz, home)) {
+		ckpt_group_processes(home, LEVELS_MAX, &fz->placed);
+		return 0;
+	}
+	err = ice_own(fz, ice);
+	if (!err)
+		err = ckpt_cgroup_move(ice->dir, pid);
+	if (!err || err == -ENOMEM)
+		return err ? out_of_memory() : 0;
+	if (ice->way == FREEZE_OWN)
+		ice_not_own(ice);
+	if (err != -ENFILE && err != -EMFILE && holds_only_tree(fz, home))
+		return 0;
+	/* if it has gone only this is forgotten, and the others are frozen */
+	ice_free(ice);
+	fz->nr_ice--;
+	return no_right(pid, home, err);
+}
+
+/* ---- putting processes into groups ---- */
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t n = strlen(top);
+
+	return !strncmp(path, top, n) && (!path[n] || path[n] == '/');
+}
+
+static bool lives(pid_t tid)
+{
+	int state = ckpt_process_state(tid);
+
+	return state > 0 && state != 'Z' && state != 'X';
+}
+
+/* A thread that can say where the process is: a leader may be dead; 0: all are. */
+static pid_t living_thread(pid_t pid)
+{
+	struct ckpt_pids threads = { 0 };
+	pid_t found = 0;
+	size_t i;
+
+	if (lives(pid))
+		return pid;
+	ckpt_threads(pid, &threads);
+	for (i = 0; i < threads.nr && !found; i++)
+		if (lives(threads.pid[i]))
+			found = threads.pid[i];
+	ckpt_pids_free(&threads);
+	return found;
+}
+
+/* Return: 1 it has been put into a group; 0 it is in one, or dead. */
+static int place_one(struct ckpt_freeze *fz, pid_t pid)
+{
+	pid_t thread = living_thread(pid);
+	char path[PATH_MAX];
+	struct ice *ice;
+	int err;
+
+	if (!thread)
+		return 0;
+	err = fz->freezer->path(thread, path, sizeof(path));
+	if (err == -ENOENT || err == -ESRCH)
+		return ckpt_process_state(thread) > 0 ? err : 0;
+	if (err)
+		return err;
+	for (ice = fz->ice; ice < fz->ice + fz->nr_ice; ice++)
+		if (is_below(path, ice->path))
+			return 0;
+	for (ice = fz->ice; ice < fz->ice + fz->nr_ice; ice++) {
+		if (ice->way != FREEZE_OWN || strcmp(path, ice->home_path))
+			continue;
+		err = ckpt_cgroup_move(ice->dir, pid);
+		if (err == -ESRCH)
+			return 0;
+		return err ? no_right(pid, ice->home, err) : 1;
+	}
+	err = ice_find(fz, pid, thread, path);
+	if (err && !living_thread(pid)) /* it has gone meanwhile */
+		return 0;
+	return err ?: 1;
+}
+
+/* Return: how many were not in a group before, or a negative errno. */
+static int place_all(struct ckpt_freeze *fz)
+{
+	int ret, new = 0;
+	size_t i;
+
+	ret = ckpt_descendants(fz->pid, &fz->tree);
+	if (ret)
+		return ret;
+	if (ckpt_pids_have(&fz->tree, getpid()))
+		return ckpt_set_error(-EINVAL,
+				      "pid %d: this tool is below it: start the tool from elsewhere, or by setsid --fork",
+				      fz->pid);
+	for (i = 0; i < fz->tree.nr; i++) {
+		if (ckpt_pids_have(&fz->placed, fz->tree.pid[i]))
+			continue;
+		ret = place_one(fz, fz->tree.pid[i]);
+		if (ret < 0)
+			return ret;
+		new += ret;
+		ret = ckpt_pids_add(&fz->placed, fz->tree.pid[i]);
+		if (ret < 0)
+			return ret;
+	}
+	return new;
+}
+
+/* What the groups really hold. */
+static int look_into_groups(struct ckpt_freeze *fz)
+{
+	struct ice *ice;
+	int err = 0;
+
+	ckpt_pids_clear(&fz->placed);
+	for (ice = fz->ice; ice < fz->ice + fz->nr_ice && !err; ice++)
+		err = ckpt_group_processes(ice->dir, LEVELS_MAX, &fz->placed);
+	return err ? ckpt_set_error(err, "pid %d: its cgroup: %s", fz->pid,
+				    strerror(-err)) :
+		     0;
+}
+
+/* Those who have found other parents meanwhile. */
+static void let_strangers_go(struct ckpt_freeze *fz)
+{
+	struct ckpt_pids there = { 0 };
+	struct ice *ice;
+	size_t i;
+
+	for (ice = fz->ice; ice < fz->ice + fz->nr_ice; ice++) {
+		if (ice->way != FREEZE_OWN)
+			continue;
+		ckpt_pids_clear(&there);
+		ckpt_group_processes(ice->dir, 0, &there);
+		for (i = 0; i < there.nr; i++)
+			if (!ckpt_pids_have(&fz->tree, there.pid[i]))
+				ckpt_cgroup_move(ice->home, there.pid[i]);
+	}
+	ckpt_pids_free(&there);
+}
+
+static int too_lively(struct ckpt_freeze *fz)
+{
+	return ckpt_set_error(-EAGAIN,
+			      "pid %d: its tree changes faster than it can be frozen: try again",
+			      fz->pid);
+}
+
+static int freeze_tree(struct ckpt_freeze *fz)
+{
+	int looks = 0, ret;
+
+	do { /* until nobody is found outside */
+		ret = place_all(fz);
+		if (ckpt_stop_requested())
+			ret = ckpt_set_error(-EINTR, "interrupted");
+	} while (ret > 0 && ++looks < LOOKS_MAX);
+	while (ret >= 0 && looks < LOOKS_MAX) {
+		ret = freeze_now(fz);
+		if (!ret)
+			ret = look_into_groups(fz);
+		if (!ret)
+			ret = place_all(fz);
+		if (ret <= 0)
+			break;
+		looks++;
+	}
+	if (!ret)
+		let_strangers_go(fz);
+	return ret > 0 ? too_lively(fz) : ret;
+}
+
+/* ---- beginning ---- */
+
+/*
+ * Which freezer: that of version 1 if it has frozen the process already, or if
+ * there is no other.
+ */
+static int freeze_find(struct ckpt_freeze *fz)
+{
+	char home[PATH_MAX], root[PATH_MAX];
+	int err;
+
+	fz->freezer = &freezer1;
+	err = ckpt_freezer1_of(fz->pid, home, sizeof(home));
+	if (!err && (ckpt_freezer1_freezing(home) ||
+		     ckpt_cgroup_root(root, sizeof(root))))
+		return 0;
+	fz->freezer = &freezer2;
+	return ckpt_cgroup_of(fz->pid, home, sizeof(home));
 }
 
 /* What to thaw it with must not be missing in the end. */
@@ -236,16 +548,16 @@ int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
 	int err;
 
 	if (!fz)
-		return ckpt_set_error(-ENOMEM, "out of memory");
+		return out_of_memory();
 	fz->dev = dev;
 	fz->pid = pid;
-	fz->lock = -1;
+	fz->flags = flags;
 	memset(fz->spare, -1, sizeof(fz->spare));
 	err = spare_take(fz);
 	if (!err)
 		err = freeze_find(fz);
 	if (!err)
-		err = freeze_choose(fz, flags);
+		err = freeze_tree(fz);
 	if (!err) {
 		*out = fz;
 		return 0;
@@ -255,50 +567,104 @@ int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
 	return ckpt_set_error(err, "%s", why);
 }
 
+/* ---- ending ---- */
+
 static void freeze_free(struct ckpt_freeze *fz)
 {
+	struct ice *ice;
+
 	spare_give(fz);
-	if (fz->leased)
-		ckpt_ioctl_lease(fz->dev, -1);
-	if (fz->lock >= 0)
-		close(fz->lock);
+	lease_return(fz);
+	for (ice = fz->ice; ice < fz->ice + fz->nr_ice; ice++)
+		ice_free(ice);
+	free(fz->ice);
+	ckpt_pids_free(&fz->tree);
+	ckpt_pids_free(&fz->placed);
 	free(fz);
 }
 
 int ckpt_freeze_keep(struct ckpt_freeze *fz, char *path, size_t size)
 {
-	int err = 0;
+	size_t i, n = 0;
+	int err;
 
-	snprintf(path, size, "%s/%s", fz->dir, fz->freezer->file);
-	if (fz->leased) {
-		fz->leased = false;
-		err = ckpt_ioctl_lease(fz->dev, -1);
-	}
+	for (i = 0; i < fz->nr_ice && n < size; i++)
+		n += snprintf(path + n, size - n, "%s%s/%s", i ? " " : "",
+			      fz->ice[i].dir, fz->freezer->file);
+	err = lease_return(fz);
 	freeze_free(fz);
 	return err;
 }
 
-/**
- * ckpt_freeze_let_die() - let a frozen process that was killed die
- * @fz: frozen process
- *
- * SIGKILL goes through the ice of cgroup v2, but not of v1.
- */
-void ckpt_freeze_let_die(struct ckpt_freeze *fz)
+/* SIGKILL goes through the ice of cgroup v2, but not of v1. */
+static void let_die(struct ckpt_freeze *fz)
 {
-	if (fz->freezer == &freezer1 && fz->way != FREEZE_AS_IS)
-		ckpt_cgroup_write(fz->dir, fz->freezer->file,
-				  fz->freezer->thaw);
+	struct ice *ice;
+
+	for (ice = fz->ice; ice < fz->ice + fz->nr_ice; ice++)
+		if (fz->freezer == &freezer1 && ice->way != FREEZE_AS_IS)
+			ckpt_cgroup_write(ice->dir, fz->freezer->file,
+					  fz->freezer->thaw);
+}
+
+static int kill_one(pid_t pid)
+{
+	int fd = ckpt_pidfd_open(pid), err;
+
+	/* EINVAL: it is gone, but a group or session still goes by its pid */
+	if (fd == -ESRCH || fd == -EINVAL)
+		return 0;
+	if (fd < 0)
+		return fd;
+	err = ckpt_pidfd_kill(fd, SIGKILL);
+	close(fd);
+	return err == -ESRCH ? 0 : err;
+}
+
+/**
+ * ckpt_freeze_kill() - kill a frozen tree
+ * @fz: frozen tree
+ * @timeout_ms: how long to wait until a process is gone
+ *
+ * Nobody else: what is below the process while it is frozen is its tree.
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_freeze_kill(struct ckpt_freeze *fz, int timeout_ms)
+{
+	int fd, one, err = ckpt_descendants(fz->pid, &fz->tree);
+	size_t i;
+
+	if (err)
+		return err;
+	for (i = 0; i < fz->tree.nr; i++) {
+		one = kill_one(fz->tree.pid[i]);
+		if (one && !err)
+			err = ckpt_set_error(one, "pid %d: cannot kill it: %s",
+					     fz->tree.pid[i], strerror(-one));
+	}
+	let_die(fz);
+	for (i = 0; i < fz->tree.nr && !err; i++) {
+		fd = ckpt_pidfd_open(fz->tree.pid[i]);
+		if (fd < 0)
+			continue;
+		ckpt_pidfd_wait(fd, timeout_ms);
+		close(fd);
+	}
+	return err;
 }
 
 /* A process that was killed needs a moment to leave. */
-static int remove_group(const char *dir)
+static int remove_own(const struct ice *ice)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };
-	int tries;
+	int tries, err;
 
 	for (tries = 0; tries < 200; tries++) {
-		if (!rmdir(dir) || errno == ENOENT)
+		err = ckpt_cgroup_empty_into(ice->dir, ice->home);
+		if (err && err != -EBUSY)
+			return err == -ENOENT ? 0 : err;
+		if (!rmdir(ice->dir) || errno == ENOENT)
 			return 0;
 		if (errno != EBUSY)
 			break;
@@ -307,32 +673,64 @@ static int remove_group(const char *dir)
 	return -errno;
 }
 
-int ckpt_thaw(struct ckpt_freeze *fz)
+/* Return: 0 or a negative errno. */
+static int ice_thaw(struct ckpt_freeze *fz, struct ice *ice)
 {
-	int err = 0, moved = 0;
+	int moved = 0, err = ice->err;
 
+	if (ice->way == FREEZE_OWN)
+		moved = ckpt_cgroup_empty_into(ice->dir, ice->home);
+	if (ice->way == FREEZE_OWN && !moved)
+		err = 0; /* to leave the group thaws, too */
+	if (err)
+		return ckpt_set_error(err,
+				      "pid %d: cannot thaw it: echo %s > %s/%s",
+				      fz->pid, fz->freezer->thaw, ice->dir,
+				      fz->freezer->file);
+	if (ice->way == FREEZE_OWN && !moved)
+		moved = remove_own(ice);
+	if (!moved)
+		return 0;
+	return ckpt_set_error(moved,
+			      "pid %d: it runs, but cannot go back to its cgroup %s: %s",
+			      fz->pid, ice->home, strerror(-moved));
+}
+
+/**
+ * ckpt_freeze_end() - ckpt_thaw(), and how long it was frozen
+ * @fz: frozen tree; freed
+ * @stop_ns: nanoseconds from when the first process was told to freeze until
+ *	the last one was told to run
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_freeze_end(struct ckpt_freeze *fz, unsigned long long *stop_ns)
+{
+	struct ice *ice, *end;
+	int err = 0, one;
+
+	*stop_ns = 0;
 	if (!fz)
 		return 0;
 	spare_give(fz);
+	end = fz->ice + fz->nr_ice;
 	/* thawed first: to move it can take the kernel many milliseconds */
-	if (fz->way != FREEZE_AS_IS)
-		err = ckpt_cgroup_write(fz->dir, fz->freezer->file,
-					fz->freezer->thaw);
-	if (fz->way == FREEZE_OWN)
-		moved = ckpt_cgroup_empty_into(fz->dir, fz->home);
-	if (fz->way == FREEZE_OWN && !moved)
-		err = 0; /* to leave the group thaws, too */
-	if (err)
-		err = ckpt_set_error(err,
-				     "pid %d: cannot thaw it: echo %s > %s/%s",
-				     fz->pid, fz->freezer->thaw, fz->dir,
-				     fz->freezer->file);
-	if (!err && fz->way == FREEZE_OWN && !moved)
-		moved = remove_group(fz->dir);
-	if (!err && moved)
-		err = ckpt_set_error(moved,
-				     "pid %d: it runs, but cannot go back to its cgroup %s: %s",
-				     fz->pid, fz->home, strerror(-moved));
+	for (ice = fz->ice; ice < end; ice++)
+		if (ice->frozen)
+			ice->err = ice_write(fz, ice, fz->freezer->thaw);
+	if (fz->since)
+		*stop_ns = ckpt_now_ns() - fz->since;
+	for (ice = fz->ice; ice < end; ice++) {
+		one = ice_thaw(fz, ice);
+		err = err ?: one;
+	}
 	freeze_free(fz);
 	return err;
+}
+
+int ckpt_thaw(struct ckpt_freeze *fz)
+{
+	unsigned long long stop_ns;
+
+	return ckpt_freeze_end(fz, &stop_ns);
 }

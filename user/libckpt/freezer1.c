@@ -3,7 +3,6 @@
  * The freezer of cgroup v1, for systems that have no other: freezer.state of a
  * group takes FROZEN and THAWED, and says FREEZING on the way.
  */
-#include <dirent.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,35 +129,4 @@ int ckpt_freezer1_wait(const char *dir, int seconds)
 			return -ETIMEDOUT;
 		nanosleep(&pause, NULL);
 	}
-}
-
-static bool has_groups(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	bool found = false;
-
-	if (!d)
-		return true;
-	while (!found && (e = readdir(d)))
-		found = e->d_type == DT_DIR && e->d_name[0] != '.';
-	closedir(d);
-	return found;
-}
-
-/**
- * ckpt_freezer1_only_holds() - whether a group holds one process and no group
- * @dir: group
- * @pid: process
- *
- * Return: true if freezing the group freezes the process and nothing else.
- */
-bool ckpt_freezer1_only_holds(const char *dir, pid_t pid)
-{
-	char text[256], want[16];
-
-	snprintf(want, sizeof(want), "%d\n", pid);
-	return ckpt_cgroup_read(dir, "freezer.state", text, sizeof(text)) > 0 &&
-	       ckpt_cgroup_read(dir, "cgroup.procs", text, sizeof(text)) > 0 &&
-	       !strcmp(text, want) && !has_groups(dir);
 }

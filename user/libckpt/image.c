@@ -12,6 +12,7 @@
 #include "lib.h"
 
 #define PIECE (64U * CKPT_PAGE_SIZE) /* of a run of pages */
+#define RUN ((size_t)CKPT_RUN_PAGES * CKPT_PAGE_SIZE)
 
 struct ckpt_image {
 	ckpt_read_fn read;
@@ -26,6 +27,7 @@ struct ckpt_image {
 	void *rec;
 	size_t rec_size;
 	__u8 *piece;
+	__u8 *packed; /* of a run, then its contents; NULL: none so far */
 	int failed; /* errno: nothing more can be read */
 	bool keep; /* add what is read to head */
 	struct ckpt_head head;
@@ -68,6 +70,7 @@ void ckpt_image_close(struct ckpt_image *img)
 	if (!img)
 		return;
 	ckpt_head_free(&img->head);
+	free(img->packed);
 	free(img->piece);
 	free(img->rec);
 	free(img);
@@ -192,11 +195,29 @@ static int image_damaged(struct ckpt_image *img, const struct ckpt_hdr *rec)
 			      (unsigned long long)img->offset);
 }
 
+/* The next piece of a run: from the stream, or of what has been unpacked. */
+static int next_piece(struct ckpt_image *img, XXH64_state_t *hash,
+		      const __u8 **plain, size_t n)
+{
+	int err;
+
+	if (*plain) {
+		*plain += n;
+		return 0;
+	}
+	err = image_read(img, img->piece, n);
+	if (!err)
+		hash_pages(hash, img->piece, n);
+	return err;
+}
+
 /* Hand out the pages of one run, piece by piece, and hash them. */
-static int pgarr_pages(struct ckpt_image *img, XXH64_state_t *hash)
+static int pgarr_pages(struct ckpt_image *img, XXH64_state_t *hash,
+		       const __u8 *plain)
 {
 	const struct ckpt_hdr_pgarr *p = img->rec;
 	const struct ckpt_page_range *g;
+	const __u8 *piece;
 	__u64 addr, left;
 	size_t n;
 	__u32 i;
@@ -210,13 +231,11 @@ static int pgarr_pages(struct ckpt_image *img, XXH64_state_t *hash)
 		left = (__u64)g->nr_pages * CKPT_PAGE_SIZE;
 		for (; left; left -= n, addr += n) {
 			n = left < PIECE ? left : PIECE;
-			err = image_read(img, img->piece, n);
-			if (err)
-				return err;
-			hash_pages(hash, img->piece, n);
-			err = img->pages ? img->pages(img->pages_arg, addr,
-						      img->piece, n) :
-					   0;
+			piece = plain ? plain : img->piece;
+			err = next_piece(img, hash, &plain, n);
+			if (!err && img->pages)
+				err = img->pages(img->pages_arg, addr, piece,
+						 n);
 			if (err)
 				return err;
 		}
@@ -224,24 +243,66 @@ static int pgarr_pages(struct ckpt_image *img, XXH64_state_t *hash)
 	return 0;
 }
 
+static int all_zero(const __u8 *p, size_t len)
+{
+	while (len--)
+		if (*p++)
+			return 0;
+	return 1;
+}
+
+/* Packed contents are verified, then unpacked; *@plain is where they are. */
+static int pgarr_unpack(struct ckpt_image *img, XXH64_state_t *hash,
+			const __u8 **plain)
+{
+	const struct ckpt_hdr_pgarr *p = img->rec;
+	size_t len = (p->packed_len + 7) & ~7UL;
+	int err;
+
+	if (!img->packed)
+		img->packed = calloc(2, RUN);
+	if (!img->packed)
+		return ckpt_set_error(-ENOMEM, "out of memory");
+	err = image_read(img, img->packed, len);
+	if (err)
+		return err;
+	XXH64_update(hash, img->packed, len);
+	if (XXH64_digest(hash) != p->csum)
+		return image_damaged(img, &p->h);
+	if (!all_zero(img->packed + p->packed_len, len - p->packed_len))
+		return image_invalid(img, "pgarr: padding not zero");
+	*plain = img->packed + RUN;
+	if (ckpt_unpack(p->compress, img->packed, p->packed_len,
+			img->packed + RUN,
+			(size_t)p->nr_pages * CKPT_PAGE_SIZE))
+		return image_invalid(img,
+				     "pgarr: packed contents are not those of its pages");
+	return 0;
+}
+
 static int pgarr_hashed(struct ckpt_image *img, XXH64_state_t *hash,
 			size_t in_memory)
 {
-	const struct ckpt_rec_front *front = img->rec;
+	const struct ckpt_hdr_pgarr *p = img->rec;
+	const __u8 *plain = NULL;
 	int err;
 
 	if (!img->piece)
 		img->piece = malloc(PIECE);
 	if (!img->piece || !hash)
 		return ckpt_set_error(-ENOMEM, "out of memory");
-	XXH64_reset(hash, ckpt_hdr_seed(&front->h));
-	XXH64_update(hash, front + 1, in_memory - sizeof(*front));
-	err = pgarr_pages(img, hash);
-	if (err)
-		return err;
-	if (XXH64_digest(hash) != front->csum)
-		return image_damaged(img, &front->h);
-	return 0;
+	XXH64_reset(hash, ckpt_hdr_seed(&p->h));
+	XXH64_update(hash, (const struct ckpt_rec_front *)p + 1,
+		     in_memory - sizeof(struct ckpt_rec_front));
+	if (p->compress) {
+		err = pgarr_unpack(img, hash, &plain);
+		if (err)
+			return err;
+	}
+	err = pgarr_pages(img, hash, plain);
+	if (!err && XXH64_digest(hash) != p->csum)
+		err = image_damaged(img, &p->h);
+	return err;
 }
 
 /* The front is in img->rec: read structure, ranges and pages. */
@@ -399,7 +460,7 @@ int ckpt_image_finish(struct ckpt_image *img)
 	return 0;
 }
 
-/* ---- the head ---- */
+/* ---- looking through all of it ---- */
 
 const char *ckpt_err_text(const struct ckpt_hdr_err *err, size_t *len)
 {
@@ -413,6 +474,61 @@ const char *ckpt_err_text(const struct ckpt_hdr_err *err, size_t *len)
 	*len = n;
 	return text;
 }
+
+static int checkpoint_failed(const struct ckpt_hdr *rec)
+{
+	size_t len;
+	const char *text = ckpt_err_text((const void *)rec, &len);
+
+	return ckpt_set_error(-ENODATA,
+			      "image: its checkpoint had failed: %.*s",
+			      (int)len, text);
+}
+
+struct look {
+	int fd;
+	off_t pos;
+};
+
+/* The descriptor's own position stays. */
+static ssize_t look_read(void *arg, void *buf, size_t len)
+{
+	struct look *look = arg;
+	ssize_t n = pread(look->fd, buf, len, look->pos);
+
+	if (n < 0)
+		return -errno;
+	look->pos += n;
+	return n;
+}
+
+int ckpt_image_inspect(int fd)
+{
+	struct look look = { fd, lseek(fd, 0, SEEK_CUR) };
+	const struct ckpt_hdr *rec;
+	struct ckpt_image *img;
+	int ret;
+
+	if (look.pos < 0)
+		return ckpt_set_error(
+			-ESPIPE,
+			"--inspect reads the image twice: it must be in a file");
+	img = ckpt_image_open_fn(look_read, &look);
+	if (!img)
+		return ckpt_set_error(-ENOMEM, "out of memory");
+	while ((ret = ckpt_image_next(img, &rec)) > 0) {
+		if (rec->type == CKPT_HDR_ERR)
+			ret = checkpoint_failed(rec);
+		if (ckpt_stop_requested())
+			ret = ckpt_set_error(-EINTR, "interrupted");
+		if (ret < 0)
+			break;
+	}
+	ckpt_image_close(img);
+	return ret;
+}
+
+/* ---- the head ---- */
 
 void ckpt_head_free(struct ckpt_head *head)
 {
@@ -448,8 +564,6 @@ static int head_index(struct ckpt_head *head)
 int ckpt_head_read(struct ckpt_image *img, struct ckpt_head *head)
 {
 	const struct ckpt_hdr *rec;
-	const char *text;
-	size_t len;
 	int ret;
 
 	memset(head, 0, sizeof(*head));
@@ -458,12 +572,8 @@ int ckpt_head_read(struct ckpt_image *img, struct ckpt_head *head)
 		ret = ckpt_image_next(img, &rec);
 		if (ret < 0)
 			return ret;
-		if (rec->type == CKPT_HDR_ERR) {
-			text = ckpt_err_text((const void *)rec, &len);
-			return ckpt_set_error(-ENODATA,
-					      "image: its checkpoint had failed: %.*s",
-					      (int)len, text);
-		}
+		if (rec->type == CKPT_HDR_ERR)
+			return checkpoint_failed(rec);
 	}
 	img->keep = false;
 	ret = head_index(&img->head);

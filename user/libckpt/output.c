@@ -253,7 +253,11 @@ int ckpt_output_open(struct ckpt_output *out, const char *path, int fd)
 /* Pipes and the like cannot be synced, and need not. */
 static int sync_fd(int fd)
 {
-	if (!fsync(fd) || errno == EINVAL || errno == EROFS)
+	if (!fsync(fd)) { /* nobody reads it soon */
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		return 0;
+	}
+	if (errno == EINVAL || errno == EROFS)
 		return 0;
 	return -errno;
 }

@@ -51,8 +51,15 @@ int ckpt_pidfd_wait(int pidfd, int timeout_ms)
 	return n < 0 ? -errno : n;
 }
 
-/* Of /proc/PID/stat: state and flags.  The name may hold anything. */
-static int read_stat(pid_t pid, char *state, unsigned int *flags)
+/* What is needed of /proc/PID/stat. */
+struct stat_line {
+	char state;
+	unsigned int flags;
+	unsigned long long start;
+};
+
+/* The name may hold anything. */
+static int read_stat(pid_t pid, struct stat_line *stat)
 {
 	char path[64], text[1024], *p;
 	ssize_t n;
@@ -69,8 +76,42 @@ static int read_stat(pid_t pid, char *state, unsigned int *flags)
 	text[n] = 0;
 	p = strrchr(text, ')');
 	if (!p ||
-	    sscanf(p + 1, " %c %*d %*d %*d %*d %*d %u", state, flags) != 2)
+	    sscanf(p + 1,
+		   " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		   &stat->state, &stat->flags, &stat->start) != 3)
 		return -EIO;
+	return 0;
+}
+
+/**
+ * ckpt_process_state() - state of a thread
+ * @tid: thread
+ *
+ * Return: the letter that ps shows, or a negative errno (without text).
+ */
+int ckpt_process_state(pid_t tid)
+{
+	struct stat_line stat;
+	int err = read_stat(tid, &stat);
+
+	return err ? err : stat.state;
+}
+
+/**
+ * ckpt_process_start() - when a process was started
+ * @pid: process
+ * @ticks: clock ticks after the boot of the machine
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_process_start(pid_t pid, unsigned long long *ticks)
+{
+	struct stat_line stat;
+	int err = read_stat(pid, &stat);
+
+	if (err)
+		return ckpt_set_error(err, "pid %d: %s", pid, strerror(-err));
+	*ticks = stat.start;
 	return 0;
 }
 
@@ -95,6 +136,21 @@ static int read_status(pid_t pid, const char *key, long *value)
 	return found;
 }
 
+/* In this scope of Yama nobody may, and it stays so until the next boot. */
+static bool yama_forbids_all(void)
+{
+	int fd = open("/proc/sys/kernel/yama/ptrace_scope",
+		      O_RDONLY | O_CLOEXEC);
+	char scope = 0;
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &scope, 1) != 1)
+		scope = 0;
+	close(fd);
+	return scope == '3';
+}
+
 /*
  * What the kernel will ask (ptrace access with the caller's own ids) can be
  * asked without freezing anything: opening mem takes the same.
@@ -102,7 +158,7 @@ static int read_status(pid_t pid, const char *key, long *value)
 static int check_access(pid_t pid)
 {
 	char path[64];
-	int fd;
+	int fd, err;
 
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -110,13 +166,18 @@ static int check_access(pid_t pid)
 		close(fd);
 		return 0;
 	}
-	if (errno == EACCES || errno == EPERM)
+	err = -errno;
+	if (err == -EACCES && yama_forbids_all())
+		return ckpt_set_error(-EPERM,
+				      "pid %d: not permitted: kernel.yama.ptrace_scope is 3, which lets nobody until the next boot: a program may only save itself",
+				      pid);
+	if (err == -EACCES || err == -EPERM)
 		return ckpt_set_error(-EPERM,
 				      "pid %d: not permitted: it is not yours to trace (another user's, or kernel.yama.ptrace_scope): run as root",
 				      pid);
-	return ckpt_set_error(-errno, "pid %d: %s", pid,
-			      errno == ENOENT ? "no such process" :
-						strerror(errno));
+	return ckpt_set_error(err, "pid %d: %s", pid,
+			      err == -ENOENT ? "no such process" :
+					       strerror(-err));
 }
 
 /**
@@ -130,22 +191,23 @@ static int check_access(pid_t pid)
  */
 int ckpt_process_check(pid_t pid)
 {
-	unsigned int flags = 0;
-	long tgid = pid;
-	char state = 0;
+	struct stat_line stat = { 0 };
+	long tgid = pid, threads = 1;
 	int err;
 
 	if (pid <= 0)
 		return ckpt_set_error(-EINVAL, "pid %d: not a pid", pid);
-	err = read_stat(pid, &state, &flags);
+	err = read_stat(pid, &stat);
 	if (err == -ENOENT || err == -ESRCH)
 		return ckpt_set_error(-ESRCH, "pid %d: no such process", pid);
 	if (err)
-		return ckpt_set_error(err, "pid %d: %s (is /proc mounted?)",
-				      pid, strerror(-err));
-	if (flags & PF_KTHREAD)
+		return ckpt_set_error(err, "pid %d: %s", pid, strerror(-err));
+	if (stat.flags & PF_KTHREAD)
 		return ckpt_set_error(-EINVAL, "pid %d: a kernel thread", pid);
-	if (state == 'Z' || state == 'X')
+	/* its leader may have exited before the others */
+	if (stat.state == 'Z')
+		read_status(pid, "Threads:", &threads);
+	if ((stat.state == 'Z' && threads < 2) || stat.state == 'X')
 		return ckpt_set_error(-ESRCH, "pid %d: it has exited", pid);
 	if (!read_status(pid, "Tgid:", &tgid) && tgid != pid)
 		return ckpt_set_error(-EINVAL,
@@ -154,5 +216,6 @@ int ckpt_process_check(pid_t pid)
 	if (pid == getpid())
 		return ckpt_set_error(-EINVAL,
 				      "pid %d: that is checkpoint itself", pid);
-	return check_access(pid);
+	/* one without a leader has no memory by this name: the kernel asks */
+	return stat.state == 'Z' ? 0 : check_access(pid);
 }

@@ -222,15 +222,41 @@ struct ckpt_progress *ckpt_progress_start(FILE *to, const char *name, int dev,
 /**
  * ckpt_progress_stop() - the operation is over; a line on a terminal is erased
  * @p: what ckpt_progress_start() gave; freed
+ *
+ * Return: whether there was something to tell.
  */
-void ckpt_progress_stop(struct ckpt_progress *p)
+bool ckpt_progress_stop(struct ckpt_progress *p)
 {
+	bool told;
+
 	if (!p)
-		return;
+		return false;
 	eventfd_write(p->stop, 1);
 	pthread_join(p->thread, NULL);
 	if (p->signals)
 		pthread_sigmask(SIG_SETMASK, &p->mask, NULL);
 	close(p->stop);
+	told = p->last > 0;
 	free(p);
+	return told;
+}
+
+/**
+ * ckpt_progress_sum() - tell what it came to, in a last line
+ * @to: stream
+ * @name: what the line begins with
+ * @stats: figures
+ */
+void ckpt_progress_sum(FILE *to, const char *name,
+		       const struct ckpt_stats *stats)
+{
+	double seconds = stats->total_ns / 1e9;
+	char bytes[32], speed[32];
+
+	bytes_text(stats->bytes, bytes, sizeof(bytes));
+	bytes_text(stats->bytes / seconds, speed, sizeof(speed));
+	fprintf(to, "%s: %s in %.1f s, %s/s", name, bytes, seconds, speed);
+	if (stats->stopped)
+		fprintf(to, ", stopped for %.1f ms", stats->stop_ns / 1e6);
+	fputc('\n', to);
 }

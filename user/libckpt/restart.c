@@ -2,8 +2,8 @@
 /*
  * The whole of a restart.
  *
- * The head of the image says which task to make.  It is made with its old pid
- * (clone3 with set_tid), joins the session and waits; this process then
+ * The head of the image says which tasks to make.  They are made with their old
+ * pids (clone3 with set_tid), join the session and wait; this process then
  * coordinates.  A caller that may not choose pids gets a user and a pid
  * namespace of its own: a helper, its init, coordinates there, and this
  * process stands in for it.
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "lib.h"
+#include "hierarchy.h"
 
 #define FREEZE_SECONDS 10
 
@@ -31,10 +31,9 @@ struct restart_run {
 	int root_fd; /* of opts->root */
 	__u64 total; /* bytes of the image, or 0 */
 	__u64 flags; /* RESTART_* */
+	struct ckpt_hierarchy *tree;
 	pid_t child;
 	int status_fd; /* the helper tells the program's wait status there */
-	int group_lock; /* of group, or -1 */
-	char group[PATH_MAX]; /* the child's, to be left frozen */
 };
 
 static const struct ckpt_hdr_tree_task *root_task(const struct restart_run *run)
@@ -82,134 +81,75 @@ static int root_enter(const struct restart_run *run)
 	return fchdir(run->root_fd) || chroot(".") ? -errno : 0;
 }
 
-static const char *root_why(int err)
-{
-	return err == -EPERM ? "that takes CAP_SYS_CHROOT" : strerror(-err);
-}
+/* ---- the tasks ---- */
 
-/* ---- the task ---- */
-
-/* The child's whole life, until the kernel makes another program of it. */
-static void __attribute__((noreturn)) task_main(struct restart_run *run)
+/* All that they need: they get it with the coordinator's memory. */
+static int tree_prepare(struct restart_run *run)
 {
-	const struct ckpt_hdr_tree_task *t = root_task(run);
-	struct ckpt_ioc_restart arg = {
+	struct ckpt_hierarchy *h = run->tree;
+	bool frozen = run->flags & RESTART_FROZEN;
+	bool fresh = run->flags & RESTART_FRESH_PIDS;
+
+	h->root_fd = run->root_fd;
+	h->root = run->opts->root;
+	h->arg = (struct ckpt_ioc_restart){
+		.size = sizeof(h->arg),
 		.fd = run->opts->fd,
 		.logfd = run->log.fd,
 		.flags = run->flags,
 	};
-
-	int err;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	err = root_enter(run);
-	if (err) { /* where the coordinator looks for what went wrong */
-		dprintf(run->log.fd, "--root %s: %s (errno %d)\n",
-			run->opts->root, root_why(err), -err);
-		_exit(127);
-	}
-	if (t->sid == t->pid)
-		setsid();
-	else if (t->pgid == t->pid)
-		setpgid(0, 0);
-	ckpt_ioctl_restart(run->dev, &arg);
-	_exit(127);
+	return ckpt_places_find(h, run->opts->flags & CKPT_RESTART_NO_CGROUP,
+				frozen,
+				fresh || h->pid_ns ? getpid() :
+						     root_task(run)->pid);
 }
 
-static void task_kill(struct restart_run *run)
+static void tree_kill(struct restart_run *run)
 {
-	int status;
-
-	if (run->child > 0) {
-		kill(run->child, SIGKILL);
-		while (waitpid(run->child, &status, __WALL) < 0 &&
-		       errno == EINTR)
-			;
-	}
+	if (run->child > 0)
+		ckpt_birth_undo(run->tree);
 	run->child = 0;
 }
 
-static int spawn_failed(struct restart_run *run, int err)
-{
-	pid_t pid = root_task(run)->pid;
-
-	if (err == -EEXIST)
-		return ckpt_set_error(err,
-				      "pid %d is taken: use --no-pids, or end the process that has it",
-				      pid);
-	if (err == -EINVAL && pid > 1)
-		return ckpt_set_error(err,
-				      "pid %d is beyond kernel.pid_max here: raise that, or use --no-pids",
-				      pid);
-	return ckpt_set_error(err, "cannot make process %d: %s", pid,
-			      strerror(-err));
-}
-
 /* Return: 0; -EPERM (without text): the caller may not choose pids. */
-static int task_spawn(struct restart_run *run)
+static int tree_spawn(struct restart_run *run)
 {
-	const struct ckpt_hdr_tree_task *t = root_task(run);
-	int sig = t->exit_signal > 0 ? t->exit_signal : SIGCHLD;
 	pid_t pid;
 
-	fflush(NULL);
-	pid = ckpt_spawn(run->flags & RESTART_FRESH_PIDS ? 0 : t->pid, sig);
-	if (!pid)
-		task_main(run);
+	run->tree->dev = run->dev;
+	run->tree->arg.flags = run->flags;
+	pid = ckpt_birth_root(run->tree);
 	if (pid == -EPERM)
 		return -EPERM;
 	if (pid < 0)
-		return spawn_failed(run, pid);
+		return ckpt_birth_error(root_task(run)->pid, pid);
 	run->child = pid;
 	return 0;
 }
 
 /* ---- left frozen ---- */
 
-static int group_make(struct restart_run *run)
+static int tree_freeze(struct restart_run *run)
 {
-	char home[PATH_MAX], name[32];
-	int err;
+	struct ckpt_hierarchy *h = run->tree;
+	FILE *to = run->opts->notes;
+	const char *group;
+	__u32 i, nr = 0;
+	int err = ckpt_places_freeze(h, FREEZE_SECONDS);
 
-	err = ckpt_cgroup_of(run->child, home, sizeof(home));
-	if (err)
+	if (err || !to || run->opts->flags & CKPT_RESTART_VERIFY)
 		return err;
-	snprintf(name, sizeof(name), "ckpt-frozen.%d", run->child);
-	err = ckpt_cgroup_make(home, name, run->group, sizeof(run->group),
-			       &run->group_lock);
-	if (!err)
-		err = ckpt_cgroup_move(run->group, run->child);
-	if (!err)
-		return 0;
-	return ckpt_set_error(err, "--frozen: no cgroup below %s: %s", home,
-			      strerror(-err));
-}
-
-static int group_freeze(struct restart_run *run)
-{
-	int err;
-
-	err = ckpt_cgroup_write(run->group, "cgroup.freeze", "1");
-	if (!err)
-		err = ckpt_cgroup_wait_frozen(run->group, FREEZE_SECONDS);
-	if (err)
-		return ckpt_set_error(err, "--frozen: cannot freeze %s: %s",
-				      run->group, strerror(-err));
-	if (run->opts->notes && !(run->opts->flags & CKPT_RESTART_VERIFY))
-		fprintf(run->opts->notes,
-			"pid %d is frozen; to thaw it: echo 0 > %s/cgroup.freeze\n",
-			run->child, run->group);
+	for (i = 0; i < h->nr_places; i++)
+		nr += !!h->place[i].group;
+	fprintf(to, "pid %d is frozen; to thaw it: echo 0 %s", run->child,
+		nr > 1 ? "| tee" : ">");
+	for (i = 0; i < h->nr_places; i++) {
+		group = h->place[i].group;
+		if (group)
+			fprintf(to, " %s/cgroup.freeze", group);
+	}
+	putc('\n', to);
 	return 0;
-}
-
-static void group_drop(struct restart_run *run, bool remove)
-{
-	if (run->group_lock < 0)
-		return;
-	if (remove)
-		rmdir(run->group);
-	close(run->group_lock);
-	run->group_lock = -1;
 }
 
 /* ---- the coordinator ---- */
@@ -226,6 +166,7 @@ static int coordinate_kernel(struct restart_run *run)
 		.head_len = run->head.raw_len,
 		.inherit = (uintptr_t)opts->inherit,
 		.nr_inherit = opts->nr_inherit,
+		.workers = opts->workers,
 	};
 	struct ckpt_progress *progress;
 	int err;
@@ -236,46 +177,59 @@ static int coordinate_kernel(struct restart_run *run)
 	err = ckpt_ioctl_restart(run->dev, &arg);
 	ckpt_stop_kills(0);
 	ckpt_progress_stop(progress);
-	return err ? kernel_failed(run, err) : 0;
+	if (!err)
+		return 0;
+	/* a task that never got to the kernel knows why that has failed */
+	return ckpt_birth_failed(run->tree, CKPT_STAGE_MAKE) ?:
+		       kernel_failed(run, err);
 }
 
-/* Where it was: before it has memory, which is then counted there. */
-static void join_cgroup(struct restart_run *run)
+/* The tasks are there, or soon: make the program of them. */
+static int coordinate_tree(struct restart_run *run)
 {
-	const struct ckpt_hdr_tree_task *t = root_task(run);
-	const char *path = (const char *)&t->pids[t->nr_levels];
 	int err;
 
-	if (t->cgroup_len <= 1 || run->opts->flags & CKPT_RESTART_NO_CGROUP)
-		return;
-	err = ckpt_cgroup_join(run->child, path);
-	if (err && run->opts->notes)
-		fprintf(run->opts->notes,
-			"it was in the cgroup %s and cannot go back there (%s): it is in yours; --no-cgroup to leave it so\n",
-			path, strerror(-err));
-}
-
-/* The child is there: make the program of it. */
-static int coordinate(struct restart_run *run)
-{
-	int err = 0;
-
-	join_cgroup(run);
-	if (run->flags & RESTART_FROZEN)
-		err = group_make(run);
+	ckpt_stop_kills(run->child);
+	err = ckpt_places_lease(run->tree, run->dev);
+	if (!err)
+		err = ckpt_birth_ghosts(run->tree);
+	if (!err)
+		err = ckpt_birth_wait(run->tree);
+	ckpt_stop_kills(0);
 	if (!err)
 		err = coordinate_kernel(run);
-	if (!err && run->flags & RESTART_FROZEN)
-		err = group_freeze(run);
-	if (err)
-		task_kill(run);
-	group_drop(run, err);
 	if (!err)
-		ckpt_log_notes(&run->log, run->opts->notes);
-	if (!err && run->opts->verbose)
+		ckpt_birth_ghosts_reap(run->tree);
+	if (!err && run->flags & RESTART_FROZEN)
+		err = tree_freeze(run);
+	/* they are there to stay, unless the caller goes on holding the session */
+	if (!err && !(run->opts->flags & CKPT_RESTART_VERIFY))
+		err = ckpt_places_keep(run->tree, run->dev);
+	return err;
+}
+
+static int coordinate(struct restart_run *run)
+{
+	char why[1024];
+	int err = coordinate_tree(run);
+
+	if (run->flags & RESTART_FOREGROUND)
+		ckpt_terminal_lent();
+	if (err) {
+		snprintf(why, sizeof(why), "%s", ckpt_error());
+		tree_kill(run);
+		ckpt_terminal_return();
+		return ckpt_set_error(err, "%s", why);
+	}
+	ckpt_places_note(run->tree, run->opts->notes);
+	ckpt_log_notes(&run->log, run->opts->notes);
+	if (run->opts->verbose && run->tree->nr > 1)
+		fprintf(run->opts->verbose, "restarted as pid %d, %u tasks\n",
+			run->child, run->tree->nr);
+	else if (run->opts->verbose)
 		fprintf(run->opts->verbose, "restarted as pid %d\n",
 			run->child);
-	return err;
+	return 0;
 }
 
 static void set_time(struct restart_run *run)
@@ -313,6 +267,22 @@ static void helper_detach(void)
 		dup2(null, fd);
 }
 
+static bool has_children(void)
+{
+	siginfo_t info;
+
+	return !waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
+}
+
+/* The root has ended, the rest of the tree has not: with its init it would. */
+static void helper_stay(int report_fd)
+{
+	close(report_fd);
+	helper_detach();
+	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
+		;
+}
+
 /*
  * The init of the new pid namespace: coordinates, and waits for the rest.  No
  * signal of its own namespace can kill an init, so that the program's status
@@ -322,12 +292,12 @@ static void __attribute__((noreturn))
 helper_main(struct restart_run *run, int report_fd)
 {
 	struct helper_report report = { 0 };
-	int status = 0;
+	int status[2] = { 0, 0 }; /* the root's; whether there are others */
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(run->dev); /* the session is that of who opened it */
 	run->dev = ckpt_open();
-	report.err = run->dev < 0 ? run->dev : task_spawn(run);
+	report.err = run->dev < 0 ? run->dev : tree_spawn(run);
 	if (report.err == -EPERM)
 		ckpt_set_error(-EPERM, "cannot choose the pid: use --no-pids");
 	if (!report.err)
@@ -342,13 +312,16 @@ helper_main(struct restart_run *run, int report_fd)
 	close(run->opts->fd);
 	if (run->opts->flags & CKPT_RESTART_NO_WAIT)
 		helper_detach();
-	if (ckpt_wait_passing(run->child, &status))
+	if (ckpt_wait_passing(run->child, &status[0]))
 		_exit(1);
+	status[1] = has_children();
 	signal(SIGPIPE, SIG_IGN);
-	if (write(report_fd, &status, sizeof(status)) < 0)
+	if (write(report_fd, status, sizeof(status)) < 0)
 		_exit(1);
-	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-				    WEXITSTATUS(status));
+	if (status[1])
+		helper_stay(report_fd);
+	_exit(WIFSIGNALED(status[0]) ? 128 + WTERMSIG(status[0]) :
+				       WEXITSTATUS(status[0]));
 }
 
 static int helper_start(struct restart_run *run)
@@ -394,6 +367,10 @@ static int restart_in_namespace(struct restart_run *run)
 	pid_t pid = root_task(run)->pid;
 	int err;
 
+	if (run->tree->pid_ns)
+		return ckpt_set_error(
+			-EPERM,
+			"the image has a pid namespace of its own, which takes CAP_SYS_ADMIN: run as root");
 	if (pid == 1)
 		return ckpt_set_error(-EPERM,
 				      "cannot choose pid 1: use --no-pids");
@@ -423,14 +400,14 @@ static int restart_in_place(struct restart_run *run)
 		.logfd = run->log.fd,
 		.flags = opts->kernel_flags | RESTART_TASKSELF |
 			 RESTART_NO_TIMENS | RESTART_FRESH_PIDS,
+		.workers = opts->workers,
 		.inherit = (uintptr_t)opts->inherit,
 		.nr_inherit = opts->nr_inherit,
 	};
 	int err = root_enter(run);
 
 	if (err)
-		return ckpt_set_error(err, "--root %s: %s", opts->root,
-				      root_why(err));
+		return ckpt_root_error(opts->root, err);
 	err = ckpt_ioctl_restart(run->dev, &arg);
 	return kernel_failed(run, err < 0 ? err : -EIO);
 }
@@ -458,11 +435,14 @@ static int read_head(struct restart_run *run)
 	err = ckpt_head_read(run->img, &run->head);
 	if (err)
 		return err;
-	if (run->head.nr_tasks > 1)
-		return ckpt_set_error(-EOPNOTSUPP,
-				      "image: a tree of %u tasks is not supported",
-				      run->head.nr_tasks);
-	return 0;
+	return ckpt_hierarchy_plan(&run->head, &run->tree);
+}
+
+/* For a program that runs until we return. */
+static bool stands_in(const struct restart_run *run)
+{
+	return !(run->opts->flags &
+		 (CKPT_RESTART_NO_WAIT | CKPT_RESTART_LEAVE_FROZEN));
 }
 
 static int restart_tree(struct restart_run *run)
@@ -474,18 +454,24 @@ static int restart_tree(struct restart_run *run)
 	if (err)
 		return err;
 	run->flags = run->opts->kernel_flags;
-	if (run->opts->flags & CKPT_RESTART_PIDS_FRESH)
+	/* in a new pid namespace all numbers are free */
+	if (run->opts->flags & CKPT_RESTART_PIDS_FRESH && !run->tree->pid_ns)
 		run->flags |= RESTART_FRESH_PIDS;
 	if (run->opts->flags & CKPT_RESTART_LEAVE_FROZEN)
 		run->flags |= RESTART_FROZEN;
+	err = tree_prepare(run);
+	if (err)
+		return err;
 	set_time(run);
-	err = task_spawn(run);
+	err = tree_spawn(run);
 	if (err == -EPERM)
 		return restart_in_namespace(run);
 	if (err)
 		return err;
 	ckpt_timens_leave();
 	warn_time(run);
+	if (stands_in(run) && ckpt_terminal_open())
+		run->flags |= RESTART_FOREGROUND;
 	return coordinate(run);
 }
 
@@ -505,18 +491,31 @@ static int restart_begin(struct restart_run *run)
 	return restart_tree(run);
 }
 
-/* The child may be the helper, whose own status tells less. */
+/* The child may be the helper, which tells and may have others to wait for. */
 static int wait_for_end(struct restart_run *run, int *status)
 {
-	int told, err = ckpt_wait_passing(run->child, status);
+	int told[2];
+	ssize_t n;
 
-	if (!err && run->status_fd >= 0 &&
-	    read(run->status_fd, &told, sizeof(told)) == sizeof(told))
-		*status = told;
-	return err;
+	if (run->status_fd < 0)
+		return ckpt_wait_passing(run->child, status);
+	ckpt_wait_pass_on(run->child);
+	do
+		n = read(run->status_fd, told, sizeof(told));
+	while (n < 0 && errno == EINTR);
+	if (n == sizeof(told) && told[1]) {
+		*status = told[0];
+		return 0;
+	}
+	n = n == sizeof(told);
+	if (ckpt_wait_passing(run->child, status))
+		return -ECHILD;
+	if (n)
+		*status = told[0];
+	return 0;
 }
 
-int ckpt_restart(const struct ckpt_restart_opts *opts, int *status)
+static int restart(const struct ckpt_restart_opts *opts, int *status, int *dev)
 {
 	struct restart_run run = {
 		.opts = opts,
@@ -524,15 +523,17 @@ int ckpt_restart(const struct ckpt_restart_opts *opts, int *status)
 		.log.fd = -1,
 		.root_fd = -1,
 		.status_fd = -1,
-		.group_lock = -1,
 	};
 	int err;
 
 	err = restart_begin(&run);
 	ckpt_log_close(&run.log);
+	ckpt_hierarchy_free(run.tree);
 	ckpt_head_free(&run.head);
 	ckpt_image_close(run.img);
-	if (run.dev >= 0)
+	if (dev && !err)
+		*dev = run.dev;
+	else if (run.dev >= 0)
 		close(run.dev);
 	if (!err && !(opts->flags & CKPT_RESTART_NO_WAIT))
 		err = wait_for_end(&run, status);
@@ -541,4 +542,21 @@ int ckpt_restart(const struct ckpt_restart_opts *opts, int *status)
 	if (run.status_fd >= 0)
 		close(run.status_fd);
 	return err ?: run.child;
+}
+
+int ckpt_restart(const struct ckpt_restart_opts *opts, int *status)
+{
+	return restart(opts, status, NULL);
+}
+
+/**
+ * ckpt_restart_leased() - bring a program back, frozen, for as long as we live
+ * @opts: what to do, with CKPT_RESTART_VERIFY, _LEAVE_FROZEN and _NO_WAIT
+ * @dev: the session; when it ends, the program, if there is one yet, is killed
+ *
+ * Return: the program's pid, or a negative errno.
+ */
+int ckpt_restart_leased(const struct ckpt_restart_opts *opts, int *dev)
+{
+	return restart(opts, NULL, dev);
 }

@@ -136,14 +136,17 @@ int ckpt_userns_enter(void)
 
 /**
  * ckpt_spawn() - fork, with a chosen pid
+ * @flags: CLONE_NEWPID: as the init of a new pid namespace; or 0
  * @want: pid, or 0: any
- * @exit_signal: signal that the parent gets when the child ends
+ * @exit_signal: signal that the parent gets when the child ends, or 0
+ * @cgroup_fd: directory of the cgroup that it is made in; -1: the caller's
  *
  * Return: 0 in the child; its pid; or a negative errno (without text).
  */
-pid_t ckpt_spawn(pid_t want, int exit_signal)
+pid_t ckpt_spawn(__u64 flags, pid_t want, int exit_signal, int cgroup_fd)
 {
 	struct clone_args args = {
+		.flags = flags,
 		.exit_signal = exit_signal,
 		.set_tid = (uintptr_t)&want,
 		.set_tid_size = 1,
@@ -153,6 +156,10 @@ pid_t ckpt_spawn(pid_t want, int exit_signal)
 	if (!want) {
 		args.set_tid = 0;
 		args.set_tid_size = 0;
+	}
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = cgroup_fd;
 	}
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	return pid < 0 ? -errno : pid;

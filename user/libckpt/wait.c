@@ -21,16 +21,23 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 	errno = saved;
 }
 
-static void pass_signals(void)
+/**
+ * ckpt_wait_pass_on() - pass signals on to a child from now on
+ * @pid: child
+ */
+void ckpt_wait_pass_on(pid_t pid)
 {
 	static const int signals[] = { SIGTERM, SIGINT,	 SIGHUP,  SIGQUIT,
 				       SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH };
 	struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_RESTART };
 	size_t i;
 
+	wait_child = pid;
 	sa.sa_sigaction = pass_on;
 	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &sa, NULL);
+	if (ckpt_stop_requested()) /* it came when the operation was over */
+		kill(pid, ckpt_stop_requested());
 }
 
 /**
@@ -46,14 +53,16 @@ int ckpt_wait_passing(pid_t pid, int *status)
 {
 	pid_t got;
 
-	wait_child = pid;
-	pass_signals();
-	if (ckpt_stop_requested()) /* it came when the operation was over */
-		kill(pid, ckpt_stop_requested());
-	do
-		got = waitpid(-1, status, __WALL);
-	while (got != pid && (got > 0 || errno == EINTR));
+	if (wait_child != pid)
+		ckpt_wait_pass_on(pid);
+	do {
+		got = waitpid(-1, status, __WALL | WUNTRACED);
+		if (got == pid && WIFSTOPPED(*status))
+			ckpt_terminal_stopped(pid, WSTOPSIG(*status));
+	} while ((got == pid && WIFSTOPPED(*status)) ||
+		 (got != pid && (got > 0 || errno == EINTR)));
 	wait_child = 0;
+	ckpt_terminal_return();
 	if (got == pid)
 		return 0;
 	return ckpt_set_error(-errno, "cannot wait for pid %d: %s", pid,

@@ -22,9 +22,10 @@
  * record, seeded with ckpt_hdr_seed() (type and length), so that no part of a
  * record is unprotected.  In its place each page of a CKPT_HDR_PGARR counts by
  * its own XXH64 (seed 0, 8 little-endian bytes), so that pages can be hashed
- * one by one, in any order.  The trailer holds the number of records before it
- * and a running digest over their checksums, so that no record can be
- * dropped, added or moved.
+ * one by one, in any order; packed ones (CKPT_COMPRESS_*) count as they are
+ * stored, so that nothing is unpacked unverified.  The trailer holds the number
+ * of records before it and a running digest over their checksums, so that no
+ * record can be dropped, added or moved.
  */
 #ifndef _UAPI_LINUX_CKPT_IMAGE_H
 #define _UAPI_LINUX_CKPT_IMAGE_H
@@ -33,7 +34,7 @@
 
 #define CKPT_MAGIC_HEADER 0x31474d4954504b43ULL /* "CKPTIMG1" */
 #define CKPT_MAGIC_TRAILER 0x31444e4554504b43ULL /* "CKPTEND1" */
-#define CKPT_REVISION 2
+#define CKPT_REVISION 4
 #define CKPT_ARCH_X86_64 62 /* EM_X86_64 */
 #define CKPT_PAGE_SIZE 4096
 
@@ -42,6 +43,7 @@
 #define CKPT_RUN_PAGES 512 /* pages and ranges of one CKPT_HDR_PGARR */
 #define CKPT_TASKS_MAX 32768
 #define CKPT_PID_LEVELS_MAX 32
+#define CKPT_PID_MAX (1 << 22)
 #define CKPT_PATH_MAX 4096
 #define CKPT_VMAS_MAX (1U << 20)
 #define CKPT_FDS_MAX (1U << 20)
@@ -88,6 +90,8 @@ struct ckpt_hdr {
 	X(MM, 29, ckpt_hdr_mm, 1)                       \
 	X(VMA, 30, ckpt_hdr_vma, 0)                     \
 	X(PGARR, 31, ckpt_hdr_pgarr, 1)                 \
+	X(SHMEM, 32, ckpt_hdr_shmem, 1)                 \
+	X(EVENTFD, 33, ckpt_hdr_eventfd, 0)             \
 	X(TASK, 40, ckpt_hdr_task, 1)                   \
 	X(CPU, 41, ckpt_hdr_cpu, 0)                     \
 	X(XSTATE, 42, ckpt_hdr_xstate, 1)               \
@@ -113,6 +117,8 @@ enum ckpt_hdr_type {
 	X(NS, ns)           \
 	X(CRED, cred)       \
 	X(PIPE, pipe)       \
+	X(SHMEM, shmem)     \
+	X(EVENTFD, eventfd) \
 	X(FILE, file)       \
 	X(FILES, files)     \
 	X(FS, fs)           \
@@ -127,97 +133,6 @@ enum ckpt_obj_type {
 #undef CKPT_X
 		CKPT_OBJ_MAX
 };
-
-/*
- * The table of fields that may differ between an image and the next one, made
- * of the program that was restarted from it and has not run since:
- * X(structure, field, how).  `restart --verify` holds all others to be wrong
- * when they differ.  Objrefs, which are the fields whose names end in "objref",
- * may be other numbers, but lead to the same objects.
- *
- *	ANY	of the machine, of the call, or of the restarter
- *	RISES	a clock, or what has been used: never less than before
- *	START	the same; with other pids or without a time namespace the start
- *		is that of the restart
- *	COUNT	how many records follow, which are compared themselves
- *	LEFT	ns that are left, with the interval in `interval` beside it:
- *		less by the time between the two, or it has expired meanwhile
- *	DEADLINE	ns on the clock whose time is `now`, as LEFT
- *	PID	of the same task; or of one that is not in the image
- *	LEVELS	pids of a task and, behind them, the path of its cgroup
- *	TIMENS	the namespace is one for the time: the restarter makes it
- *	PIPE	the file is a pipe: its name on the machine
- *	NODE	the file is neither regular nor a directory
- *	ANON	the area is anonymous: an offset without a meaning
- *	CALL	the same, or the call that the freezer had interrupted has been
- *		wound back to begin again
- *	PAGES	which pages: their contents are compared one by one
- */
-#define CKPT_VARYING(X)                              \
-	X(ckpt_hdr_header, flags, ANY)               \
-	X(ckpt_hdr_header, ckptid, ANY)              \
-	X(ckpt_hdr_header, time_real, ANY)           \
-	X(ckpt_hdr_header, time_mono, ANY)           \
-	X(ckpt_hdr_header, time_boot, ANY)           \
-	X(ckpt_hdr_header, self, ANY)                \
-	X(ckpt_hdr_header, owner_uid, ANY)           \
-	X(ckpt_hdr_header, owner_gid, ANY)           \
-	X(ckpt_hdr_header, nodename, ANY)            \
-	X(ckpt_hdr_header, release, ANY)             \
-	X(ckpt_hdr_header, version, ANY)             \
-	X(ckpt_hdr_header, domainname, ANY)          \
-	X(ckpt_hdr_header_arch, vendor, ANY)         \
-	X(ckpt_hdr_header_arch, family, ANY)         \
-	X(ckpt_hdr_header_arch, model, ANY)          \
-	X(ckpt_hdr_header_arch, xfeatures, ANY)      \
-	X(ckpt_hdr_header_arch, cpuid, ANY)          \
-	X(ckpt_hdr_container, lsm_len, ANY)          \
-	X(ckpt_hdr_container, lsm, ANY)              \
-	X(ckpt_hdr_tree_task, pid, PID)              \
-	X(ckpt_hdr_tree_task, tgid, PID)             \
-	X(ckpt_hdr_tree_task, ppid, PID)             \
-	X(ckpt_hdr_tree_task, pgid, PID)             \
-	X(ckpt_hdr_tree_task, sid, PID)              \
-	X(ckpt_hdr_tree_task, time_mono, RISES)      \
-	X(ckpt_hdr_tree_task, time_boot, RISES)      \
-	X(ckpt_hdr_tree_task, cgroup_len, ANY)       \
-	X(ckpt_hdr_tree_task, pids, LEVELS)          \
-	X(ckpt_hdr_ns, inum, ANY)                    \
-	X(ckpt_hdr_ns, callers, TIMENS)              \
-	X(ckpt_hdr_file, size, PIPE)                 \
-	X(ckpt_hdr_file, mtime_sec, NODE)            \
-	X(ckpt_hdr_file, mtime_nsec, NODE)           \
-	X(ckpt_hdr_file, ino, NODE)                  \
-	X(ckpt_hdr_file, dev, NODE)                  \
-	X(ckpt_hdr_file, owner_pid, PID)             \
-	X(ckpt_hdr_file, path_len, PIPE)             \
-	X(ckpt_hdr_file, path, PIPE)                 \
-	X(ckpt_hdr_signal, nr_siginfo, COUNT)        \
-	X(ckpt_hdr_signal, maxrss, RISES)            \
-	X(ckpt_rusage, seen_utime, RISES)            \
-	X(ckpt_rusage, seen_stime, RISES)            \
-	X(ckpt_itimer, value, LEFT)                  \
-	X(ckpt_hdr_timer, target_tid, PID)           \
-	X(ckpt_hdr_timer, value, LEFT)               \
-	X(ckpt_hdr_mm, nr_vmas, COUNT)               \
-	X(ckpt_hdr_mm, hiwater_rss, RISES)           \
-	X(ckpt_hdr_mm, hiwater_vm, RISES)            \
-	X(ckpt_hdr_vma, pgoff, ANON)                 \
-	X(ckpt_hdr_pgarr, nr_ranges, PAGES)          \
-	X(ckpt_hdr_pgarr, nr_pages, PAGES)           \
-	X(ckpt_hdr_pgarr, range, PAGES)              \
-	X(ckpt_hdr_task, pid, PID)                   \
-	X(ckpt_hdr_task, nr_siginfo, COUNT)          \
-	X(ckpt_hdr_task, start_mono, START)          \
-	X(ckpt_hdr_task, start_boot, START)          \
-	X(ckpt_hdr_task, rusage, RISES)              \
-	X(ckpt_hdr_cpu, ax, CALL)                    \
-	X(ckpt_hdr_cpu, orig_ax, CALL)               \
-	X(ckpt_hdr_cpu, ip, CALL)                    \
-	X(ckpt_hdr_restart_block, expires, DEADLINE) \
-	X(ckpt_hdr_restart_block, now, ANY)          \
-	X(ckpt_hdr_trailer, nr_records, COUNT)       \
-	X(ckpt_hdr_trailer, digest, ANY)
 
 /*
  * ckpt_hdr_seed() - seed of a record's checksum.
@@ -287,6 +202,8 @@ struct ckpt_hdr_container {
 	struct ckpt_hdr h;
 	__u64 csum;
 	__u32 subtree; /* 1: a subtree; 0: a whole container */
+	__u32 pid_ns; /* 1: the root is the init of a pid namespace of their own */
+	__s32 last_pid; /* given last in that, or 0 */
 	__u32 lsm_len; /* bytes of lsm[], with its NUL */
 	char lsm[]; /* active security modules, comma separated */
 };
@@ -299,20 +216,23 @@ struct ckpt_hdr_tree {
 };
 
 /* ckpt_hdr_tree_task.flags */
-#define CKPT_TREE_SID_OUTSIDE (1U << 0) /* the session's leader is outside */
-#define CKPT_TREE_PGID_OUTSIDE (1U << 1) /* the group's leader is outside */
+#define CKPT_TREE_SID_OUTSIDE (1U << 0) /* its session has members outside */
+#define CKPT_TREE_PGID_OUTSIDE (1U << 1) /* its process group has */
+#define CKPT_TREE_FOREGROUND (1U << 2) /* the group has its terminal */
+#define CKPT_TREE_FLAGS ((1U << 3) - 1)
 
 struct ckpt_hdr_tree_task {
 	struct ckpt_hdr h;
 	__u64 csum;
-	__s32 pid; /* all ids as the checkpointer's pid namespace has them */
+	__s32 pid; /* all ids as the root's pid namespace has them */
 	__s32 tgid;
-	__s32 ppid; /* of the real parent; 0 outside the namespace */
+	__s32 ppid; /* of the real parent; 0: outside of the namespace */
+	__s32 parent_tid; /* the parent's thread that it is a child of */
 	__s32 pgid;
 	__s32 sid;
-	__s32 exit_signal; /* sent to the parent; -1: a thread */
-	__u32 exit_state; /* 0 alive */
-	__u32 exit_code;
+	__s32 exit_signal; /* sent to the parent; -1: a thread, not the leader */
+	__u32 exit_state; /* 0 alive, 1 a zombie: all its objrefs but cred, signal are 0 */
+	__u32 exit_code; /* of a zombie, as wait(2) tells it */
 	__u32 flags; /* CKPT_TREE_* */
 	__s32 mm_objref;
 	__s32 files_objref;
@@ -321,13 +241,14 @@ struct ckpt_hdr_tree_task {
 	__s32 signal_objref;
 	__s32 nsproxy_objref;
 	__s32 cred_objref;
+	__u32 pad;
 	__u64 time_mono; /* ns, CLOCK_MONOTONIC as the task saw it */
 	__u64 time_boot; /* ns, CLOCK_BOOTTIME as the task saw it */
 	char comm[16];
 	__u32 nr_levels; /* entries of pids[] */
 	__u32 cgroup_len; /* bytes of the cgroup's path with its NUL; 1: none */
 	/*
-	 * From the checkpointer's level inwards; behind them the path of the
+	 * From the root's level inwards; behind them the path of the
 	 * task's cgroup (version 2) in the checkpointer's cgroup namespace, that
 	 * of the tools' freezer left out; padded to 8.
 	 */
@@ -404,18 +325,35 @@ struct ckpt_hdr_pipe_buf {
 	__u8 data[]; /* padded to 8 */
 };
 
+/* ckpt_hdr_eventfd.flags */
+#define CKPT_EVENTFD_SEMAPHORE (1U << 0) /* EFD_SEMAPHORE */
+
+struct ckpt_hdr_eventfd {
+	struct ckpt_hdr h;
+	__u64 csum;
+	__s32 objref;
+	__u32 flags; /* CKPT_EVENTFD_* */
+	__u64 count;
+};
+
 enum ckpt_file_kind {
 	CKPT_FILE_REG = 1, /* regular file, by path */
 	CKPT_FILE_DIR, /* directory, by path */
 	CKPT_FILE_DEV, /* a stateless device node, by path */
 	CKPT_FILE_PIPE, /* an end of the pipe obj_objref */
 	CKPT_FILE_EXTERNAL, /* an end the image does not have: --inherit-fd */
+	CKPT_FILE_SHMEM, /* the shared memory obj_objref: a memfd */
+	CKPT_FILE_EVENTFD, /* the eventfd obj_objref */
+	CKPT_FILE_FIFO, /* a FIFO, by path; its contents are the pipe obj_objref */
 	CKPT_FILE_KINDS
 };
 
 /* ckpt_hdr_file.f_mode: how it was opened */
 #define CKPT_FMODE_READ (1U << 0)
 #define CKPT_FMODE_WRITE (1U << 1)
+#define CKPT_FMODE_MADE (1U << 2) /* SHMEM: the one that came with it */
+#define CKPT_FMODE_ALONE \
+	(1U << 3) /* FIFO: a reader that no writer has met yet */
 
 struct ckpt_hdr_file {
 	struct ckpt_hdr h;
@@ -425,7 +363,7 @@ struct ckpt_hdr_file {
 	__u32 f_flags; /* as F_GETFL says (O_* of x86-64) */
 	__u32 f_mode; /* CKPT_FMODE_* */
 	__u64 pos;
-	__s32 obj_objref; /* CKPT_FILE_PIPE: the pipe */
+	__s32 obj_objref; /* the PIPE, SHMEM, EVENTFD of its kind */
 	__u32 i_mode; /* st_mode */
 	__u64 size; /* st_size */
 	__s64 mtime_sec;
@@ -511,15 +449,25 @@ struct ckpt_rusage {
 	__u64 read_bytes, write_bytes, cancelled_write_bytes;
 };
 
+/* ckpt_hdr_signal.flags */
+#define CKPT_SIGNAL_STOPPED (1U << 0) /* all threads, by stop_signal */
+#define CKPT_SIGNAL_CONTINUED \
+	(1U << 1) /* and not waited for (WCONTINUED) yet */
+#define CKPT_SIGNAL_FLAGS ((1U << 2) - 1)
+
 struct ckpt_hdr_signal {
 	struct ckpt_hdr h;
 	__u64 csum;
 	__s32 objref;
+	__u32 flags; /* CKPT_SIGNAL_* */
+	__s32 stop_signal; /* STOPPED: signal that stopped it, else 0 */
+	__s32 stop_untold; /* STOPPED: what wait(WUNTRACED) will tell; 0: it has */
 	__s32 oom_score_adj;
 	__u32 child_subreaper; /* 0 or 1 */
 	__s32 next_timer_id; /* what the next timer_create() would try */
 	__u32 nr_siginfo; /* SIGINFO records that follow: shared pending */
 	__u32 nr_timers; /* TIMER records that follow those */
+	__u32 pad;
 	struct ckpt_rlimit rlim[CKPT_NLIMITS]; /* by RLIMIT_* */
 	struct ckpt_itimer itimer[CKPT_NITIMERS]; /* by ITIMER_* */
 	struct ckpt_rusage exited; /* threads that have exited */
@@ -551,6 +499,8 @@ struct ckpt_hdr_timer {
 	__s64 value; /* ns left, or absolute; 0: not armed */
 	__s64 interval; /* ns */
 	__s64 overrun; /* of the last delivery, as timer_getoverrun() */
+	__s32 clock_tid; /* the thread whose CPU clock it is on; 0: no thread's */
+	__u32 pad;
 };
 
 /* ---- memory ---------------------------------------------------------------- */
@@ -636,21 +586,63 @@ struct ckpt_hdr_vma {
 #define CKPT_PAGES_HUGE (1U << 1) /* lay within huge pages */
 
 struct ckpt_page_range {
-	__u64 start; /* page aligned address within the VMA before */
+	__u64 start; /* page aligned: an address, in a SHMEM an offset */
 	__u32 nr_pages;
 	__u32 flags; /* CKPT_PAGES_* */
 };
 
 /*
+ * Memory that has no name in a file system, or none any more.  Pages follow in
+ * PGARR records, by their offset; what is left out are zeros.
+ */
+enum ckpt_shmem_kind {
+	CKPT_SHMEM_ANON = 1, /* MAP_SHARED | MAP_ANONYMOUS, or of /dev/zero */
+	CKPT_SHMEM_MEMFD, /* memfd_create() */
+	CKPT_SHMEM_KINDS
+};
+
+/* ckpt_hdr_shmem.flags */
+#define CKPT_SHMEM_NORESERVE (1U << 0) /* pages are accounted for one by one */
+
+#define CKPT_SHMEM_SEALS 0x3fU /* F_SEAL_* */
+#define CKPT_SHMEM_NAME_MAX 250 /* bytes of a memfd's name, with its NUL */
+
+struct ckpt_hdr_shmem {
+	struct ckpt_hdr h;
+	__u64 csum;
+	__s32 objref;
+	__u32 kind; /* ckpt_shmem_kind */
+	__u64 size; /* bytes */
+	__u32 flags; /* CKPT_SHMEM_* */
+	__u32 seals; /* as F_GET_SEALS says */
+	__u32 i_mode; /* st_mode */
+	__u32 uid, gid; /* owner, as the checkpointer saw it */
+	__u32 name_len; /* bytes of name[], with its NUL */
+	char name[]; /* of a memfd; padded to 8 */
+};
+
+/* ckpt_hdr_pgarr.compress */
+enum ckpt_compress {
+	CKPT_COMPRESS_NONE,
+	CKPT_COMPRESS_LZ4, /* one block */
+	CKPT_COMPRESS_ZSTD, /* one frame */
+	CKPT_COMPRESS_KINDS
+};
+
+/*
  * A run of pages: @nr_ranges ranges by rising address, then, back to back,
- * the contents of every page of those that are not CKPT_PAGES_ZERO.
+ * the contents of every page of those that are not CKPT_PAGES_ZERO: as they are,
+ * or all together packed into @packed_len bytes, fewer than they are, and padded
+ * with zeros to 8.
  */
 struct ckpt_hdr_pgarr {
 	struct ckpt_hdr h;
 	__u64 csum;
-	__s32 mm_objref;
+	__s32 mm_objref; /* of the MM or the SHMEM whose they are */
 	__u32 nr_ranges;
 	__u32 nr_pages; /* pages with contents */
+	__u32 compress; /* ckpt_compress */
+	__u32 packed_len; /* bytes; 0 of CKPT_COMPRESS_NONE */
 	__u32 pad;
 	struct ckpt_page_range range[];
 };
@@ -662,7 +654,8 @@ struct ckpt_hdr_pgarr {
 #define CKPT_TASK_RESTORE_SIGMASK (1U << 1) /* saved_sigmask is pending */
 #define CKPT_TASK_RESET_ON_FORK (1U << 2) /* SCHED_RESET_ON_FORK */
 #define CKPT_TASK_AFFINITY (1U << 3) /* cpus[] restricts the task */
-#define CKPT_TASK_FLAGS ((1U << 4) - 1)
+#define CKPT_TASK_DEAD (1U << 4) /* it has exited: TASK stands alone */
+#define CKPT_TASK_FLAGS ((1U << 5) - 1)
 
 struct ckpt_hdr_task {
 	struct ckpt_hdr h;
@@ -700,7 +693,7 @@ struct ckpt_hdr_task {
 	__u32 nr_cpus; /* bits of cpus[] */
 	__u32 seccomp; /* CKPT_SECCOMP_* */
 	__u32 nr_seccomp; /* SECCOMP records, last of the task's */
-	__u32 pad;
+	__s32 io_with; /* the earlier task whose I/O context it shares; 0: none */
 	__s64 start_mono; /* ns, CLOCK_MONOTONIC of its start, as it sees it */
 	__s64 start_boot; /* ns, CLOCK_BOOTTIME of its start, as it sees it */
 	struct ckpt_rusage rusage;
@@ -780,6 +773,7 @@ enum ckpt_seccomp_mode {
 
 /* ckpt_hdr_seccomp.flags */
 #define CKPT_SECCOMP_LOG (1U << 0) /* SECCOMP_FILTER_FLAG_LOG */
+#define CKPT_SECCOMP_SHARED (1U << 1) /* all threads have this very one */
 
 struct ckpt_seccomp_insn { /* struct sock_filter */
 	__u16 code;
@@ -791,7 +785,7 @@ struct ckpt_seccomp_insn { /* struct sock_filter */
 struct ckpt_hdr_seccomp {
 	struct ckpt_hdr h;
 	__u64 csum;
-	__u32 flags; /* CKPT_SECCOMP_LOG */
+	__u32 flags; /* CKPT_SECCOMP_LOG ... */
 	__u32 nr_insns;
 	struct ckpt_seccomp_insn insn[];
 };

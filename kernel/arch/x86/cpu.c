@@ -137,6 +137,9 @@ int ckpt_cpu_collect(struct ckpt_ctx *ctx, struct task_struct *t)
 	    test_tsk_thread_flag(t, TIF_ADDR32))
 		return ckpt_refuse(ctx, "task", "%s",
 				   "a 32-bit or x32 program");
+	if (t != current && ckpt_call_is_vfork(t))
+		return ckpt_fail(ctx, -EAGAIN, "task",
+				 "it waits for its child of vfork() to execute a program or exit: try again");
 	if (t != current && !ckpt_call_result(t, &ax))
 		return ckpt_refuse(ctx, "task",
 				   "system call %ld, which the freezer did not end (vfork, or a sleep that cgroup v1 has frozen: use cgroup v2),",

@@ -78,6 +78,30 @@ bool ckpt_call_result(struct task_struct *t, unsigned long *ax)
 }
 
 /**
+ * ckpt_call_is_vfork() - whether a task waits for its child of vfork()
+ * @t: frozen task
+ *
+ * Both freezers leave it where it is.
+ *
+ * Return: true inside vfork(), and clone() that waits as that does.
+ */
+bool ckpt_call_is_vfork(struct task_struct *t)
+{
+	const struct pt_regs *regs = task_pt_regs(t);
+
+	if ((long)regs->ax != -ENOSYS)
+		return false;
+	switch (regs->orig_ax) {
+	case __NR_vfork:
+	case __NR_clone3: /* nothing else in it waits */
+		return true;
+	case __NR_clone:
+		return regs->di & CLONE_VFORK;
+	}
+	return false;
+}
+
+/**
  * ckpt_call_blocked() - signals that a task blocks
  * @t: frozen task, or current
  *

@@ -12,6 +12,7 @@
 #include <linux/alarmtimer.h>
 #include <linux/compat.h>
 #include <linux/futex.h>
+#include <linux/pid_namespace.h>
 #include <linux/restart_block.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
@@ -59,7 +60,8 @@ static bool own_process_clock(struct task_struct *t, clockid_t clock)
 {
 	pid_t pid = ~(clock >> 3);
 
-	return (clock & 7) == 2 && (!pid || pid == task_tgid_vnr(t));
+	return (clock & 7) == 2 &&
+	       (!pid || pid == task_tgid_nr_ns(t, task_active_pid_ns(t)));
 }
 
 /**
@@ -188,12 +190,25 @@ int ckpt_restart_block_save(struct ckpt_ctx *ctx, struct task_struct *t)
 	return 0;
 }
 
-/* The deadline with the same time left; a wall clock's stays what it is. */
-static u64 rebased(const struct ckpt_hdr_restart_block *h)
+/*
+ * Whether the clock goes on where it was: a wall clock, and the process' own,
+ * which another thread may be about to set (rusage.c).
+ */
+static bool clock_stays(const struct ckpt_ctx *ctx,
+			const struct ckpt_hdr_restart_block *h)
+{
+	if (h->kind == CKPT_RESTART_CPU_NANOSLEEP)
+		return !(ctx->flags & RESTART_TASKSELF);
+	return h->kind == CKPT_RESTART_FUTEX && (h->flags & CKPT_FUTEX_CLOCKRT);
+}
+
+/* The deadline with the same time left. */
+static u64 rebased(const struct ckpt_ctx *ctx,
+		   const struct ckpt_hdr_restart_block *h)
 {
 	u64 now = clock_now(current, h->kind, h->clockid);
 
-	if (h->kind == CKPT_RESTART_FUTEX && (h->flags & CKPT_FUTEX_CLOCKRT))
+	if (clock_stays(ctx, h))
 		return h->expires;
 	if (h->expires <= h->now)
 		return max_t(u64, now, 1);
@@ -255,7 +270,7 @@ int ckpt_restart_block_commit(struct ckpt_ctx *ctx,
 			      const struct ckpt_hdr_restart_block *h)
 {
 	struct restart_block *rb = &current->restart_block;
-	u64 at = rebased(h);
+	u64 at = rebased(ctx, h);
 
 	set_restart_fn(rb, (void *)KDATA(do_no_restart_syscall));
 	switch (h->kind) {
