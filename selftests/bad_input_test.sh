@@ -137,7 +137,7 @@ result $? taken_pid
 # ---- processes ----
 pid_refused no_such_process 'no such process' 4194000
 pid_refused kernel_thread 'kernel thread' 2
-pid_refused process_one 'not supported' 1
+pid_refused process_one 'this tool is below it' 1
 checkpoint abc >/dev/null 2>message
 [ $? = 2 ]
 result $? no_number

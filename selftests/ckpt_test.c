@@ -3,6 +3,7 @@
  * What the tests share; ckpt_test.h says how it is used.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "ckpt_test.h"
@@ -86,9 +88,15 @@ int ct_write_file(const char *path, const char *text)
 	return close(fd);
 }
 
+/* With CT_SKIP_CHECKPOINT in the environment. */
+static bool skips(void)
+{
+	return getenv("CT_SKIP_CHECKPOINT");
+}
+
 bool ct_have_ckpt(void)
 {
-	return access("/dev/ckpt", F_OK) == 0;
+	return skips() || access("/dev/ckpt", F_OK) == 0;
 }
 
 int ct_setup(struct ct *ct)
@@ -97,6 +105,7 @@ int ct_setup(struct ct *ct)
 	int fd;
 
 	memset(ct, 0, sizeof(*ct));
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	snprintf(ct->dir, sizeof(ct->dir), "/tmp/ckpt-test-XXXXXX");
 	if (!mkdtemp(ct->dir))
 		return ct_say("mkdtemp: %m");
@@ -239,6 +248,74 @@ static void show_failure(struct ct *ct)
 	free(out);
 }
 
+/* ---- the tasks of its tree --------------------------------------- */
+
+#define FAMILY_MAX 4096
+
+/* Adds the children of all threads of @pid, and theirs, to @list. */
+static int add_family(pid_t pid, pid_t *list, int nr)
+{
+	char name[64], *text, *at, *end;
+	struct dirent *task;
+	DIR *dir;
+
+	snprintf(name, sizeof(name), "/proc/%d/task", pid);
+	dir = opendir(name);
+	while (dir && (task = readdir(dir))) {
+		snprintf(name, sizeof(name), "/proc/%d/task/%d/children", pid,
+			 atoi(task->d_name));
+		text = atoi(task->d_name) ? ct_read_file(name) : NULL;
+		for (at = text; at && nr < FAMILY_MAX; at = end) {
+			pid_t child = strtol(at, &end, 10);
+
+			if (end == at)
+				break;
+			list[nr] = child;
+			nr = add_family(child, list, nr + 1);
+		}
+		free(text);
+	}
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
+/* Waits until those of @list are gone; orphans have become our children. */
+static int bury(const pid_t *list, int nr)
+{
+	int64_t end = ct_now() + CT_TIMEOUT_MS * CT_MS;
+	int i;
+
+	for (i = 0; i < nr; i++)
+		while (!kill(list[i], 0)) {
+			waitpid(list[i], NULL, WNOHANG | __WALL);
+			if (ct_now() > end)
+				return ct_say("task %d is still there",
+					      list[i]);
+			ct_sleep_ms(1);
+		}
+	return 0;
+}
+
+/* Kills what has become, or is below, our child. */
+static void kill_family(void)
+{
+	static pid_t list[FAMILY_MAX];
+	int i, nr, tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		nr = add_family(getpid(), list, 0);
+		if (!nr)
+			return;
+		for (i = 0; i < nr; i++)
+			kill(list[i], SIGKILL);
+		for (i = 0; i < nr; i++)
+			waitpid(list[i], NULL, WNOHANG | __WALL);
+		ct_sleep_ms(5);
+	}
+	ct_say("task %d cannot be killed", list[0]);
+}
+
 /* True when the program, or the restart that waits for it, has ended. */
 static bool has_ended(struct ct *ct)
 {
@@ -359,26 +436,14 @@ int ct_tool(struct ct *ct, const char *tool, ...)
 	return join_tool(ct, pid, tool);
 }
 
-int ct_checkpoint_to(struct ct *ct, const char *img, int flags)
+static int end_of_killed(struct ct *ct)
 {
-	char pid[16];
-	int ret, status;
+	int status;
 
-	snprintf(pid, sizeof(pid), "%d", ct->pid);
-	if (flags & CT_KILL)
-		ret = ct_tool(ct, "checkpoint", "-o", img, "--kill", pid, NULL);
-	else
-		ret = ct_tool(ct, "checkpoint", "-o", img, pid, NULL);
-	if (ret) {
-		ct_say("checkpoint: status %d: %s", ret, ct->err);
-		return ret;
-	}
-	if (!(flags & CT_KILL))
-		return 0;
 	if (!ct->alive) { /* the restart tool is its parent */
-		ret = join_tool(ct, ct->tool, "restart");
+		status = join_tool(ct, ct->tool, "restart");
 		ct->tool = 0;
-		return ret == -1 ? -1 : 0;
+		return status == -1 ? -1 : 0;
 	}
 	status = reap(ct->pid, CT_TIMEOUT_MS);
 	if (status == -1)
@@ -388,6 +453,36 @@ int ct_checkpoint_to(struct ct *ct, const char *img, int flags)
 		return ct_say("it ended with %d, not by SIGKILL",
 			      code_of(status));
 	return 0;
+}
+
+int ct_checkpoint_to(struct ct *ct, const char *img, int flags)
+{
+	const char *pack = getenv("CT_COMPRESS") ?: "none";
+	static pid_t family[FAMILY_MAX];
+	int ret, nr;
+	char pid[16];
+
+	if (skips())
+		return 0;
+	nr = add_family(ct->pid, family, 0);
+	snprintf(pid, sizeof(pid), "%d", ct->pid);
+	if (flags & CT_KILL)
+		ret = ct_tool(ct, "checkpoint", "-z", pack, "-o", img, "--kill",
+			      pid, NULL);
+	else
+		ret = ct_tool(ct, "checkpoint", "-z", pack, "-o", img, pid,
+			      NULL);
+	if (ret) {
+		ct_say("checkpoint: status %d: %s", ret, ct->err);
+		return ret;
+	}
+	if (!(flags & CT_KILL))
+		return 0;
+	ret = end_of_killed(ct) ?: bury(family, nr);
+	/* those that were born since: the number of a leader is theirs, too */
+	while (!ret && waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+		;
+	return ret;
 }
 
 int ct_checkpoint(struct ct *ct, int flags)
@@ -404,21 +499,10 @@ int ct_restart_from(struct ct *ct, const char *img, ...)
 	take_args(argv, 3, ap);
 	va_end(ap);
 	ct->s->restarted++;
+	if (skips())
+		return 0;
 	ct->tool = start_tool(ct, "/dev/null", argv);
 	return ct->tool < 0 ? ct_say("fork: %m") : 0;
-}
-
-int ct_join(struct ct *ct)
-{
-	int ret = join_tool(ct, ct->tool, "restart");
-
-	if (ret != -1)
-		ct->tool = 0;
-	if (ret) {
-		ct_say("restart: status %d: %s", ret, ct->err);
-		show_failure(ct);
-	}
-	return ret;
 }
 
 int ct_finish(struct ct *ct)
@@ -437,6 +521,22 @@ int ct_finish(struct ct *ct)
 	return code_of(status);
 }
 
+int ct_join(struct ct *ct)
+{
+	int ret;
+
+	if (skips())
+		return ct_finish(ct);
+	ret = join_tool(ct, ct->tool, "restart");
+	if (ret != -1)
+		ct->tool = 0;
+	if (ret) {
+		ct_say("restart: status %d: %s", ret, ct->err);
+		show_failure(ct);
+	}
+	return ret;
+}
+
 void ct_kill(struct ct *ct)
 {
 	if (!ct->alive)
@@ -444,6 +544,8 @@ void ct_kill(struct ct *ct)
 	kill(ct->pid, SIGKILL);
 	reap(ct->pid, CT_TIMEOUT_MS);
 	ct->alive = false;
+	if (!ct->tool)
+		kill_family();
 }
 
 void ct_end(struct ct *ct)
@@ -457,6 +559,7 @@ void ct_end(struct ct *ct)
 		reap(ct->tool, CT_TIMEOUT_MS);
 		ct->tool = 0;
 	}
+	kill_family();
 	if (ct->s)
 		munmap(ct->s, sizeof(*ct->s));
 	snprintf(command, sizeof(command), "rm -rf %s", ct->dir);
@@ -472,7 +575,7 @@ static int try_verify(struct ct *ct)
 	char *out;
 	int ret;
 
-	if (!getenv("CT_VERIFY"))
+	if (!getenv("CT_VERIFY") || skips())
 		return 0;
 	snprintf(name, sizeof(name), "%s/differences", ct->dir);
 	unlink(name);
@@ -512,6 +615,10 @@ int ct_refused(struct ct *ct, const char *words)
 	char pid[16], copy[512], *word, *save;
 	int ret;
 
+	if (skips()) {
+		ct_go(ct, INT_MAX);
+		return ct_finish(ct);
+	}
 	snprintf(pid, sizeof(pid), "%d", ct->pid);
 	ret = ct_tool(ct, "checkpoint", "-o", ct->img, pid, NULL);
 	if (!ret)

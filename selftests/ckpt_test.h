@@ -22,6 +22,13 @@
  *		ASSERT_EQ(0, ct_round_trip(&self->ct, keeps_it, NULL));
  *	}
  *
+ * With CT_SKIP_CHECKPOINT in the environment nothing is checkpointed or
+ * restarted, and the program runs through: to try the programs themselves,
+ * without the module too.
+ *
+ * The tester is a subreaper; what the program leaves behind is killed in the
+ * end.
+ *
  * Unless said otherwise a function returns 0, or -1 after it has printed what
  * is wrong.  Everything is bounded in time; nothing outlives ct_end().
  */
@@ -35,7 +42,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define CT_TIMEOUT_MS 60000
+#define CT_TIMEOUT_MS 120000
 #define CT_MS 1000000LL
 #define CT_SEC 1000000000LL
 
@@ -86,7 +93,7 @@ struct ct {
 int ct_setup(struct ct *ct);
 /* Kills what is left of the test, removes the directory. */
 void ct_end(struct ct *ct);
-/* True when the module is there; without it a test is skipped. */
+/* True when the module is there, or not needed; else a test is skipped. */
 bool ct_have_ckpt(void);
 
 /* For FIXTURE_SETUP. */
@@ -144,7 +151,8 @@ int ct_tool(struct ct *ct, const char *tool, ...);
 #define CT_KILL 1
 
 /*
- * Runs `checkpoint -o img`, with --kill for CT_KILL.  Returns its exit status
+ * Runs `checkpoint -o img`, with --kill for CT_KILL, and `-z $CT_COMPRESS` if that
+ * is in the environment: to try any test with it.  Returns its exit status
  * (0), with ct->err; a failure is printed.
  */
 int ct_checkpoint(struct ct *ct, int flags);

@@ -213,7 +213,11 @@ ckptinfo --core old short 2>message
 result $? what_was_there_stays
 rm -f old short bad
 
-checkpoint $$ >failed 2>message
+perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); print "here\n"; close STDOUT; sleep 600' >has_socket &
+with_socket=$!
+within 10 test -s has_socket
+checkpoint "$with_socket" >failed 2>message
+kill -KILL "$with_socket"
 leaves_nothing image_of_a_failed_checkpoint 1 'had failed' \
 	ckptinfo --core new failed
 mkfifo fifo

@@ -16,6 +16,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -89,6 +91,8 @@ static int beating(struct ct_shared *s, void *arg)
 	int fds[2];
 
 	memset(memory, 0x5a, sizeof(memory));
+	CT_CHECK(s, eventfd(3, 0) >= 0);
+	CT_EQ(s, 5, write(memfd_create("flip", 0), "hello", 5));
 	CT_EQ(s, 0, pipe(fds));
 	CT_EQ(s, 5, write(fds[1], "hello", 5));
 	CT_DO(pending_signals(s));
@@ -124,7 +128,9 @@ static void add_record(const struct ckpt_hdr *rec, off_t at)
 	const struct ckpt_hdr_pgarr *pgarr = (const void *)rec;
 
 	if (rec->type == CKPT_HDR_PGARR)
-		pages = (size_t)pgarr->nr_pages * CKPT_PAGE_SIZE;
+		pages = pgarr->compress ?
+				(pgarr->packed_len + 7UL) & ~7UL :
+				(size_t)pgarr->nr_pages * CKPT_PAGE_SIZE;
 	add_place(rec->type, FRONT, at, sizeof(*rec));
 	add_place(rec->type, CSUM, at + sizeof(*rec), 8);
 	add_place(rec->type, BODY, at + 16, fixed - 16);

@@ -75,7 +75,7 @@ echo "$program" >"$groups/cgroup.procs"
 mkfifo pipe
 (exec 8<>pipe; exec sleep 60) 2>/dev/null & # takes nothing of what is written
 reader=$!
-checkpoint "$program" >pipe 2>message &
+checkpoint --stop-copy "$program" >pipe 2>message &
 tool=$!
 within 5 in_group "$program" "/ckpt.$tool" && within 5 frozen "ckpt.$tool"
 result $? frozen_while_it_writes

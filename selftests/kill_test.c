@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,7 +22,10 @@
 
 #define GROUP "/sys/fs/cgroup/ckpt-kill-test"
 #define ROUNDS 90
-#define LATEST_US 30000 /* the killer waits for so long at the most */
+#define UNDISTURBED_US 2000000 /* after so long a checkpoint is over */
+
+/* The killer waits for so long at the most: twice the time of a checkpoint. */
+static unsigned int latest_us;
 
 struct kill {
 	pid_t pid;
@@ -32,7 +36,8 @@ struct kill {
 static void *killer(void *arg)
 {
 	const struct kill *k = arg;
-	struct timespec ts = { .tv_nsec = k->after_us * 1000L };
+	struct timespec ts = { .tv_sec = k->after_us / 1000000,
+			       .tv_nsec = k->after_us % 1000000 * 1000L };
 
 	nanosleep(&ts, NULL);
 	if (k->thaw)
@@ -78,15 +83,21 @@ static pid_t frozen_child(void)
 	return -1;
 }
 
-/* errno of the checkpoint, 0 when there was an image, -1 for our own trouble */
-static int round_of(unsigned int nr, int null)
+/*
+ * errno of the checkpoint, 0 when there was an image, -1 for our own trouble;
+ * what it has said goes to @log
+ */
+static int round_of(unsigned int nr, int null, int log)
 {
-	struct kill k = { .after_us = rand() % LATEST_US, .thaw = nr % 3 == 0 };
+	struct kill k = { .after_us = latest_us ? rand() % latest_us :
+						  UNDISTURBED_US,
+			  .thaw = nr % 3 == 0 };
 	struct ckpt_ioc_checkpoint arg = { .size = sizeof(arg),
 					   .fd = null,
-					   .logfd = CHECKPOINT_FD_NONE };
+					   .logfd = log };
 	int dev = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
 	pthread_t thread;
+	int64_t before;
 	int err;
 
 	k.pid = frozen_child();
@@ -94,7 +105,10 @@ static int round_of(unsigned int nr, int null)
 	arg.flags = nr % 5 ? CHECKPOINT_SUBTREE : 0;
 	if (dev < 0 || k.pid < 0 || pthread_create(&thread, NULL, killer, &k))
 		return -1;
+	before = ct_now();
 	err = ioctl(dev, CKPT_IOC_CHECKPOINT, &arg) > 0 ? 0 : errno;
+	if (!latest_us)
+		latest_us = 1 + 2 * (ct_now() - before) / 1000;
 	pthread_join(thread, NULL);
 	ct_write_file(GROUP "/cgroup.freeze", "0");
 	close(dev);
@@ -103,7 +117,7 @@ static int round_of(unsigned int nr, int null)
 
 FIXTURE(killed)
 {
-	int null;
+	int null, log;
 };
 
 FIXTURE_SETUP(killed)
@@ -111,7 +125,9 @@ FIXTURE_SETUP(killed)
 	if (!ct_have_ckpt())
 		SKIP(return, "no /dev/ckpt");
 	self->null = open("/dev/null", O_WRONLY);
+	self->log = memfd_create("log", MFD_CLOEXEC);
 	ASSERT_LE(0, self->null);
+	ASSERT_LE(0, self->log);
 	ASSERT_TRUE(!mkdir(GROUP, 0755) || errno == EEXIST);
 }
 
@@ -119,6 +135,7 @@ FIXTURE_TEARDOWN(killed)
 {
 	ct_write_file(GROUP "/cgroup.freeze", "0");
 	close(self->null);
+	close(self->log);
 	rmdir(GROUP);
 }
 
@@ -127,14 +144,20 @@ TEST_F_TIMEOUT(killed, task_of_a_checkpoint_at_random_moments, 120)
 	unsigned int i, images = 0, gone = 0;
 
 	srand(time(NULL));
+	ASSERT_EQ(0, round_of(1, self->null, self->log));
 	for (i = 0; i < ROUNDS; i++) {
-		int err = round_of(i, self->null);
+		char text[512] = "";
+		int err;
 
+		ASSERT_EQ(0, ftruncate(self->log, 0));
+		lseek(self->log, 0, SEEK_SET);
+		err = round_of(i, self->null, self->log);
+		ASSERT_LE(0, pread(self->log, text, sizeof(text) - 1, 0));
 		/* not a container's init, as every fifth claims */
 		if (i % 5 == 0 && err == EINVAL)
 			continue;
 		ASSERT_TRUE(!err || err == ESRCH || err == EBUSY)
-		TH_LOG("round %u: %s", i, strerror(err));
+		TH_LOG("round %u: %s: %s", i, strerror(err), text);
 		if (err)
 			gone++;
 		else

@@ -109,9 +109,12 @@ sys.exit(libc.quotactl(0x800008 << 8, sys.argv[1].encode(), uid, block) != 0)
 PY
 truncate -s 16M disk
 modprobe -q loop
+# The debug kernel refuses to mount a device that `mount -o loop` has open.
+loop=''
 mke2fs -q -t ext4 -O quota -E quotatype=usrquota disk 2>message &&
-	mount -o loop,usrquota disk mnt-ro 2>>message &&
-	python3 quota.py "$(findmnt -no SOURCE mnt-ro)" 2>>message
+	loop=$(losetup --show -f disk 2>>message) &&
+	mount -o usrquota "$loop" mnt-ro 2>>message &&
+	python3 quota.py "$loop" 2>>message
 result $? a_quota
 chmod 777 mnt-ro
 kill -KILL "$program"
@@ -128,6 +131,7 @@ kill -KILL "$program"
 within 5 gone "$program"
 rmdir "$group/own"
 umount mnt-ro
+[ -z "$loop" ] || losetup -d "$loop"
 rm -f disk
 
 # The kernel's memory does not grow with the program's; the image goes to a
@@ -157,6 +161,16 @@ kill $bystander
 echo max >"$group/memory.max"
 comes_back and_comes_back_without_the_limit restart -i big
 rm -f big
+
+# Only the program is in the group: the tool lives, and tells.
+BALLAST=60000000 start ./in_group perl "$dir/obedient.pl"
+pid=$program
+cut
+echo 24M >"$group/memory.max"
+not_restarted killed_because_memory_is_short '^restart: task: it was killed, out of memory.*errno 12' \
+	restart -i image
+echo max >"$group/memory.max"
+comes_back and_comes_back_with_memory restart -i image
 
 # A program with some of everything that is limited.
 cat >greedy.py <<'PY'
@@ -201,7 +215,7 @@ for ((n = 3; n < 40; n++)); do
 	[ $status = 0 ] && break
 	tried=$((tried + 1))
 	one_line $status 'Too many open files|shared libraries|descriptor' || bad+=" $n:$(head -n 1 message)"
-	within 2 gone "$pid" && [ ! -e beat ] || bad+=" $n:left"
+	within 5 gone "$pid" && [ ! -e beat ] || bad+=" $n:left"
 done
 echo "# $tried numbers of descriptors were too few; bad:$bad"
 [ -z "$bad" ] && [ $tried -gt 2 ]
@@ -209,7 +223,7 @@ result $? too_few_descriptors_to_restart
 kill -KILL "$pid" 2>/dev/null
 within 5 gone "$pid"
 echo 1 >"$group/pids.max"
-not_restarted no_process_left_in_its_group 'temporarily unavailable' ./in_group restart -i image
+not_restarted no_process_left_in_its_group 'too many processes' ./in_group restart --no-cgroup -i image
 echo max >"$group/pids.max"
 comes_back and_comes_back_in_the_end restart -i image
 

@@ -25,6 +25,7 @@
 #include <ckpt.h>
 #include "kselftest_harness.h"
 #include "ckpt_test.h"
+#include "apparmor_profile.h"
 
 #define USER 1000
 #define OTHER 1001
@@ -137,6 +138,20 @@ static int user_with_no_new_privs(void)
 	return become(USER) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+/* The profile lets it open nothing: what it opens before. */
+static int device = -1;
+
+static int user_under_apparmor(void)
+{
+	device = ckpt_open();
+	return become(USER) || ap_enter();
+}
+
+static int ordinary_under_apparmor(void)
+{
+	return ordinary() || ap_enter();
+}
+
 /* ---- the attempt --------------------------------------------------- */
 
 FIXTURE(ptrace)
@@ -214,7 +229,7 @@ static int ask(pid_t pid, int image, int log)
 		.logfd = log,
 		.flags = CHECKPOINT_SUBTREE,
 	};
-	int dev = ckpt_open();
+	int dev = device >= 0 ? device : ckpt_open();
 
 	return dev < 0 ? dev : ckpt_ioctl_checkpoint(dev, &arg);
 }
@@ -342,20 +357,86 @@ static int any_tracer(void)
 	return ordinary() || prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
 }
 
-/* The target is the caller's sibling, not its child. */
+/* What the user is told of his own child. */
+static int ask_of_child(int image, int log)
+{
+	pid_t child;
+	int ret;
+
+	if (ordinary())
+		return 200;
+	child = fork();
+	if (!child)
+		for (;;)
+			pause();
+	ret = ask(child, image, log);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	return -ret;
+}
+
+static int user_of_his_child(void)
+{
+	int log = memfd_create("log", 0), image = memfd_create("image", 0);
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(ask_of_child(image, log));
+	waitpid(pid, &status, 0);
+	close(log);
+	close(image);
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : 1;
+}
+
+/*
+ * The target is the caller's sibling, unless said otherwise.  Scope 3 is tried
+ * by across/run, since it stays until the next boot.
+ */
 TEST_F(ptrace, security_module_yama)
 {
 	if (!self->yama)
 		SKIP(return, "no Yama");
+	yama_set('0');
+	ASK(ordinary, user, MAY);
+	EXPECT_EQ(MAY, user_of_his_child());
 	yama_set('1');
+	EXPECT_EQ(MAY, user_of_his_child());
 	ASK(ordinary, user, MAY_NOT);
 	ASK(any_tracer, user, MAY);
 	ASK(ordinary, user_with_ptrace, MAY);
 	yama_set('2');
+	EXPECT_EQ(MAY_NOT, user_of_his_child());
 	ASK(any_tracer, user, MAY_NOT);
 	ASK(ordinary, user_with_ptrace, MAY);
 	yama_set(self->yama);
 	ASK(ordinary, user, MAY);
+}
+
+/*
+ * Between those of one profile it has no objection.  Another's profile does not
+ * stop who is not confined from tracing, but an image could not keep it.
+ */
+TEST_F(ptrace, security_module_apparmor)
+{
+	char line[128];
+
+	if (!ap_enabled())
+		SKIP(return, "no AppArmor");
+	ASSERT_EQ(0, ap_load());
+	ASK(ordinary, user, MAY);
+	ASK(ordinary, user_under_apparmor, MAY_NOT);
+	ASK(ordinary_under_apparmor, user_under_apparmor, MAY);
+	ASK(ordinary_under_apparmor, user, MAY);
+
+	self->target = start(ordinary_under_apparmor);
+	ASSERT_LT(0, self->target);
+	snprintf(line, sizeof(line),
+		 "checkpoint %d 2>&1 >/dev/null | grep -q 'a security label other than'",
+		 self->target);
+	EXPECT_EQ(0, system(line));
+	EXPECT_TRUE(lives(self->target));
+	end(self);
 }
 
 /* A program becomes set-user-ID root and sleeps; it is not to be read. */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,16 +28,25 @@ FIXTURE(session)
 	pid_t target; /* root's; does nothing */
 };
 
+/* Does nothing, and ends with its parent. */
+static pid_t fork_target(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
 FIXTURE_SETUP(session)
 {
 	if (!ct_have_ckpt())
 		SKIP(return, "no /dev/ckpt");
 	self->dev = ckpt_open();
 	ASSERT_LE(0, self->dev);
-	self->target = fork();
-	if (!self->target)
-		for (;;)
-			pause();
+	self->target = fork_target();
 }
 
 FIXTURE_TEARDOWN(session)
@@ -99,10 +109,7 @@ TEST_F(session, of_another_gives_none_of_his_rights)
 	/* Root, and owner. */
 	EXPECT_EQ(-EBUSY, checkpoint_to(self, null, -1));
 	EXPECT_EQ(-EINVAL, restart_from(self, zero, -1, self->target, 0));
-	self->target = fork();
-	if (!self->target)
-		for (;;)
-			pause();
+	self->target = fork_target();
 }
 
 TEST_F(session, restarts_nobody_elses_child)
@@ -114,22 +121,20 @@ TEST_F(session, restarts_nobody_elses_child)
 	EXPECT_EQ(-ESRCH, restart_from(self, zero, -1, 4194303, 0));
 }
 
-/* A task that is not the owner's child does not get into his restart. */
-TEST_F(session, lets_no_stranger_join)
+/* Who joins waits for the coordinator, here for good, but can be killed. */
+TEST_F(session, keeps_nobody_who_is_killed)
 {
 	int status;
 	pid_t pid;
 
 	pid = fork();
-	if (!pid) {
-		pid = fork(); /* a grandchild of the owner */
-		if (!pid)
-			_exit(-restart_from(self, -1, -1, 0, 0));
-		waitpid(pid, &status, 0);
-		_exit(WEXITSTATUS(status));
-	}
-	waitpid(pid, &status, 0);
-	EXPECT_EQ(ESRCH, WEXITSTATUS(status));
+	if (!pid)
+		_exit(-restart_from(self, -1, -1, 0, 0));
+	ct_sleep_ms(300);
+	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
+	EXPECT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(SIGKILL, status);
 }
 
 /* Descriptors that are no place for an image; none is a regular file. */
@@ -231,7 +236,7 @@ static void ends_by(struct __test_metadata *_metadata,
 	kill(pid, sig);
 	waitpid(pid, &status, 0);
 	EXPECT_TRUE(WIFSIGNALED(status));
-	EXPECT_GT(CT_SEC, ct_now() - before);
+	EXPECT_GT(3 * CT_SEC, ct_now() - before); /* a debug kernel is slow */
 	close(ends[0]);
 	close(ends[1]);
 	close(file);

@@ -185,7 +185,8 @@ PV_EDIT(nice, task, 0, r->nice = -20)
 PV_EDIT(fifo, task, 0, r->policy = SCHED_FIFO; r->rt_priority = 1)
 PV_EDIT(deadline, task, 0, r->policy = SCHED_DEADLINE)
 PV_EDIT(ioprio, task, 0, r->ioprio = 1 << 13)
-PV_EDIT(exit_signal, task, 0, r->exit_signal = SIGKILL)
+PV_EDIT(exit_signal, task, 0,
+	r->exit_signal = IE_REC(ib, tree_task, 0)->exit_signal = SIGKILL)
 PV_EDIT(no_new_privs, task, 0, r->flags |= CKPT_TASK_NO_NEW_PRIVS)
 
 static void is_idle(void)
@@ -367,20 +368,15 @@ static void edit_owner(struct ib *ib)
 	f->owner_pid = 1;
 }
 
-static bool owns_itself(const struct ct_shared *s)
-{
-	return s->data[PV_OWNER] == s->data[PV_PID];
-}
-
 static const struct pv_row signal_rows[] = {
 	{ "pid_of_the_init", edit_init, "cannot choose pid 1", 0,
 	  PV_NAMESPACE },
-	{ "pids_that_differ", edit_pids_differ, "is not in the tree", EINVAL,
+	{ "pids_that_differ", edit_pids_differ, "stands where task", EINVAL,
 	  PV_ROOT_TOO },
 	{ "another_namespace", edit_namespace, "namespace other than",
 	  EOPNOTSUPP, PV_ROOT_TOO },
-	{ "sigio_to_another_process", edit_owner, NULL, 0, PV_ROOT_MAY, NULL,
-	  owns_itself },
+	{ "sigio_to_another_process", edit_owner, "owner 1 is not in the tree",
+	  EINVAL, PV_ROOT_TOO },
 	{ "handler_of_sigkill", edit_kill_handled, "SIGKILL or SIGSTOP handled",
 	  EINVAL, PV_ROOT_TOO },
 	{ "handler_of_sigstop", edit_stop_handled, "SIGKILL or SIGSTOP handled",

@@ -87,9 +87,6 @@ PY
 refused unix_socketpair 'a socket (family 1' <<'PY'
 s = socket.socketpair()
 PY
-refused eventfd 'eventfd' <<'PY'
-sys_call(290, 5, 0)
-PY
 refused epoll 'eventpoll' <<'PY'
 sys_call(291, 0)
 PY
@@ -106,9 +103,6 @@ PY
 refused pidfd 'pidfd' <<'PY'
 sys_call(434, os.getpid(), 0)
 PY
-refused memfd 'a memfd' <<'PY'
-sys_call(319, b"name", 0)
-PY
 refused userfaultfd 'userfaultfd' <<'PY'
 sys_call(323, 0)
 PY
@@ -116,11 +110,6 @@ refused unlinked_file 'unlinked' <<'PY'
 f = open("gone", "w")
 os.unlink("gone")
 PY
-refused fifo 'a FIFO' <<'PY'
-os.mkfifo("fifo")
-f = os.open("fifo", os.O_RDWR)
-PY
-rm -f fifo
 refused path_only 'O_PATH' <<'PY'
 f = os.open("/etc", os.O_PATH)
 PY
@@ -146,9 +135,6 @@ PY
 refused tun_like_device 'character device' <<'PY'
 f = open("/dev/kmsg")
 PY
-refused shared_anonymous_memory 'shared anonymous memory' <<'PY'
-m = mmap.mmap(-1, 8192, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)
-PY
 refused sysv_shared_memory 'SysV shared memory' <<'PY'
 i = sys_call(29, 0, 4096, 0o1600)
 libc.shmat.restype = ctypes.c_void_p
@@ -161,22 +147,6 @@ sys_call(154, 1, desc, len(desc))
 PY
 refused io_ports 'I/O ports' <<'PY'
 sys_call(173, 0x80, 1, 1)
-PY
-refused threads 'threads' <<'PY'
-import threading
-threading.Thread(target=lambda: time.sleep(1000), daemon=True).start()
-time.sleep(0.1)
-PY
-refused children 'a tree of processes' <<'PY'
-child = os.fork()
-if not child:
-    while not os.path.exists("go"):
-        time.sleep(0.02)
-    os._exit(0)
-PY
-refused zombie 'a tree of processes' <<'PY'
-if not os.fork():
-    os._exit(0)
 PY
 refused network_namespace 'network' <<'PY'
 if libc.unshare(0x40000000):

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Seccomp: filters come back, all of them and in their order; strict mode comes
- * back; what cannot is refused.
+ * Seccomp: filters come back, all of them and in their order, and those that
+ * threads share as shared ones; strict mode comes back; what cannot is refused.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <grp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -13,9 +15,11 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include "kselftest_harness.h"
 #include "ckpt_test.h"
+#include "tasks_test.h"
 
 CT_FIXTURE(seccomp)
 
@@ -168,6 +172,135 @@ TEST_F(seccomp, strict_mode_still_kills)
 	ASSERT_EQ(0, ct_restart(ct));
 	ct_go(ct, 1);
 	ASSERT_EQ(128 + SIGKILL, ct_join(ct));
+}
+
+/* ---- threads ------------------------------------------------------ */
+
+#define THREADS 4
+#define OWN 3 /* the thread that has a filter besides */
+#define SYNCED 0 /* slots of the data */
+
+static struct ct_shared *shared;
+static int no_new_privs; /* of all threads; else thread OWN alone has it */
+
+static int thread_has(struct ct_shared *s, int own)
+{
+	CT_EQ(s, own || no_new_privs, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	CT_EQ(s, -1, syscall(SYS_getuid));
+	CT_EQ(s, 11, errno);
+	CT_EQ(s, -1, syscall(SYS_getgid));
+	CT_EQ(s, 12, errno);
+	if (!own) {
+		CT_CHECK(s, syscall(SYS_getppid) > 0);
+		return 0;
+	}
+	CT_EQ(s, -1, syscall(SYS_getppid));
+	CT_EQ(s, 13, errno);
+	return 0;
+}
+
+/* Thread OWN gives all threads its filters and one more. */
+static int thread_goes_on(struct ct_shared *s, int own)
+{
+	CT_DO(thread_has(s, own));
+	tasks_here(s);
+	CT_DO(tasks_wait(s, 2 * THREADS + 1));
+	if (own) {
+		CT_EQ(s, 0,
+		      install(SYS_getpgrp, SECCOMP_RET_ERRNO | 14,
+			      SECCOMP_FILTER_FLAG_TSYNC));
+		s->data[SYNCED] = 1;
+	}
+	CT_DO(tasks_slot(s, SYNCED, 1));
+	CT_EQ(s, -1, syscall(SYS_getpgrp));
+	CT_EQ(s, 14, errno);
+	return thread_has(s, 1);
+}
+
+static void *filtered_thread(void *arg)
+{
+	struct ct_shared *s = shared;
+	int own = (long)arg == OWN;
+
+	if (own && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		    install(SYS_getppid, SECCOMP_RET_ERRNO | 13, 0)))
+		ct_fail(s, __FILE__, __LINE__, "seccomp (%m)");
+	tasks_stay(s, 1);
+	thread_goes_on(s, own);
+	return NULL;
+}
+
+static int filtered_threads(struct ct_shared *s)
+{
+	pthread_t thread[THREADS];
+	long i;
+
+	shared = s;
+	CT_EQ(s, 0, install(SYS_getuid, SECCOMP_RET_ERRNO | 11, 0));
+	CT_EQ(s, 0,
+	      install(SYS_getgid, SECCOMP_RET_ERRNO | 12,
+		      SECCOMP_FILTER_FLAG_LOG));
+	for (i = 0; i < THREADS; i++)
+		CT_EQ(s, 0,
+		      pthread_create(&thread[i], NULL, filtered_thread,
+				     (void *)i));
+	CT_DO(tasks_wait(s, THREADS));
+	ct_step(s, 1);
+	CT_EQ(s, 1, s->restarted);
+	CT_EQ(s, 2, status_field("Seccomp_filters:"));
+	CT_DO(thread_goes_on(s, 0));
+	for (i = 0; i < THREADS; i++)
+		CT_EQ(s, 0, pthread_join(thread[i], NULL));
+	CT_EQ(s, 4, status_field("Seccomp_filters:"));
+	return 0;
+}
+
+/* By root, who needs no no_new_privs; one thread has it all the same. */
+static int threads_share_filters(struct ct_shared *s, void *arg)
+{
+	return filtered_threads(s);
+}
+
+CT_ROUND_TRIP(seccomp, threads_share_filters)
+
+static int threads_without_new_privs_share_filters(struct ct_shared *s,
+						   void *arg)
+{
+	no_new_privs = 1;
+	CT_EQ(s, 0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	return filtered_threads(s);
+}
+
+CT_ROUND_TRIP(seccomp, threads_without_new_privs_share_filters)
+
+/* A user's own: the restart needs no_new_privs before the filters. */
+static int threads_of_a_user(struct ct_shared *s, void *arg)
+{
+	no_new_privs = 1;
+	CT_EQ(s, 0, setgroups(0, NULL));
+	CT_EQ(s, 0, setresgid(1000, 1000, 1000));
+	CT_EQ(s, 0, setresuid(1000, 1000, 1000));
+	CT_EQ(s, 0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	return filtered_threads(s);
+}
+
+TEST_F(seccomp, threads_of_a_user_share_filters)
+{
+	struct ct *ct = &self->ct;
+
+	ASSERT_EQ(0, ct_start(ct, threads_of_a_user, NULL));
+	ASSERT_EQ(0, ct_reach(ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(ct, CT_KILL));
+	ASSERT_EQ(0, chmod(ct->img, 0644));
+	ASSERT_EQ(0, chmod(ct->out, 0666));
+	ct->s->restarted++;
+	ct_go(ct, 1);
+	ASSERT_EQ(0, ct_tool(ct, "setpriv", "--reuid=1000", "--regid=1000",
+			     "--clear-groups", "restart", "--no-pids",
+			     "--no-cgroup", "-i", ct->img, NULL))
+	{
+		TH_LOG("%s %s", ct->err, ct->s->text);
+	}
 }
 
 static int has_listener(struct ct_shared *s, void *arg)

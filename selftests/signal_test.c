@@ -502,34 +502,4 @@ static int jumps_out_of_a_handler(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(signal, jumps_out_of_a_handler)
 
-/* ---- what is refused --------------------------------------------- */
-
-static int stops_itself(struct ct_shared *s, void *arg)
-{
-	s->ready = 1;
-	raise(SIGSTOP);
-	ct_step(s, 1);
-	return 0;
-}
-
-/* A stopped task is refused for now; it stays stopped, and goes on. */
-TEST_F(signal, stopped_task_is_refused)
-{
-	struct ct *ct = &self->ct;
-	char pid[16];
-
-	ASSERT_EQ(0, ct_start(ct, stops_itself, NULL));
-	ASSERT_EQ(0, ct_reach(ct, 1));
-	ct_sleep_ms(100);
-	snprintf(pid, sizeof(pid), "%d", ct->pid);
-	ASSERT_EQ(1, ct_tool(ct, "checkpoint", "-o", ct->img, pid, NULL));
-	ASSERT_NE(NULL, strstr(ct->err, "stopped"))
-	{
-		TH_LOG("it says: %s", ct->err);
-	}
-	ASSERT_EQ(0, kill(ct->pid, SIGCONT));
-	ct_go(ct, 1);
-	ASSERT_EQ(0, ct_finish(ct));
-}
-
 TEST_HARNESS_MAIN

@@ -530,51 +530,6 @@ TEST_F(task, machine_check_policy_is_refused)
 				"PR_MCE_KILL|not supported"));
 }
 
-static void *wait_for_go(void *arg)
-{
-	struct ct_shared *s = arg;
-
-	while (s->go < 1)
-		ct_sleep_ms(1);
-	return NULL;
-}
-
-static int has_two_threads(struct ct_shared *s, void *arg)
-{
-	pthread_t thread;
-
-	CT_EQ(s, 0, pthread_create(&thread, NULL, wait_for_go, s));
-	ct_step(s, 1);
-	CT_EQ(s, 0, pthread_join(thread, NULL));
-	return 0;
-}
-
-TEST_F(task, threads_are_refused)
-{
-	ASSERT_EQ(0, ct_refuses(&self->ct, has_two_threads, NULL, "thread"));
-}
-
-static int has_a_child(struct ct_shared *s, void *arg)
-{
-	pid_t pid = fork();
-	int status;
-
-	CT_CHECK(s, pid >= 0);
-	if (!pid) {
-		wait_for_go(s);
-		_exit(5);
-	}
-	ct_step(s, 1);
-	CT_EQ(s, pid, waitpid(pid, &status, 0));
-	CT_EQ(s, 5, WEXITSTATUS(status));
-	return 0;
-}
-
-TEST_F(task, children_are_refused)
-{
-	ASSERT_EQ(0, ct_refuses(&self->ct, has_a_child, NULL, "child"));
-}
-
 static int is_traced(struct ct_shared *s, void *arg)
 {
 	ct_step(s, 1);

@@ -39,6 +39,30 @@ result() {
 	fi
 }
 
+# nap SECONDS: as sleep(1), which takes long to start on a busy machine
+mkfifo "$dir/.nap"
+nap() {
+	read -rt "$1" <>"$dir/.nap"
+}
+
+# pause MS: at random, up to so many
+pause() {
+	local ms=$((RANDOM % $1 + 1)) seconds
+
+	printf -v seconds '%d.%03d' $((ms / 1000)) $((ms % 1000))
+	nap "$seconds"
+}
+
+# timed COMMAND...: sets $ms to what it takes
+timed() {
+	local begin=${EPOCHREALTIME/./} status
+
+	"$@"
+	status=$?
+	ms=$(((${EPOCHREALTIME/./} - begin) / 1000 + 1))
+	return $status
+}
+
 # within SECONDS COMMAND...: until it succeeds
 within() {
 	local i tries=$(($1 * 20))
@@ -46,9 +70,22 @@ within() {
 	shift
 	for ((i = 0; i < tries; i++)); do
 		"$@" && return 0
-		sleep 0.05
+		nap 0.05
 	done
 	return 1
+}
+
+# feed BYTES: so much of the image comes through the FIFO "pipe", and then nothing
+feed() {
+	rm -f pipe
+	mkfifo -m 666 pipe
+	{ head -c "$1" image; exec sleep 600; } >pipe 2>/dev/null &
+	feeder=$!
+}
+
+feed_no_more() {
+	kill -KILL "$feeder"
+	wait "$feeder" 2>/dev/null
 }
 
 # has FILE LINE
@@ -59,7 +96,11 @@ has() {
 
 # shellcheck disable=SC2317 # called by within
 gone() {
-	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+	local stat
+
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+	stat=${stat##*) }
+	[ "${stat:0:1}" = Z ]
 }
 
 # start COMMAND...: run a program until it is ready and has told its pid, which

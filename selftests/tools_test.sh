@@ -123,12 +123,13 @@ print("left", repr(shown.rstrip()))
 print(text.decode())
 PY
 
+sum_line='checkpoint: [0-9.]+ [KMG]iB in [0-9.]+ s, [0-9.]+ [KMG]iB/s, stopped for [0-9.]+ ms'
 progress_line='(checkpoint|restart): [0-9.]+ [KMG]iB( of [0-9.]+ [KMG]iB \([0-9]+ %\))?, [0-9.]+ [KMG]iB/s(, [0-9:]+ left)?'
 
 start "${as_tester[@]}" perl "$dir/obedient.pl"
 checkpoint --progress "$program" 2>message | slow_cat >image
-ckptinfo --check image >/dev/null && [ "$(wc -l <message)" -ge 2 ] &&
-	! grep -qvxE "$progress_line" message
+ckptinfo --check image >/dev/null && [ "$(wc -l <message)" -ge 3 ] &&
+	! grep -qvxE "$progress_line|$sum_line" message
 result $? checkpoint_progress_is_a_line_a_second
 grep -qE 'of .* %.* left' message
 result $? the_kernel_knows_about_how_much_it_will_be
@@ -139,9 +140,9 @@ checkpoint --progress "$program" 2>message >image
 [ ! -s message ]
 result $? none_within_a_second
 python3 terminal.py "checkpoint $program | { head -c 100000; sleep 2.5; cat; } >image" >message
-grep -qE "^returns [1-9][0-9]* lines 0" message && grep -qx "left ''" message &&
-	grep -qE "$progress_line" message
-result $? on_a_terminal_one_line_is_rewritten_and_erased
+grep -qE "^returns [1-9][0-9]* lines 1" message && grep -qx "left ''" message &&
+	grep -qE "$progress_line" message && grep -qE "$sum_line" message
+result $? on_a_terminal_one_line_is_rewritten_and_erased_before_the_sum
 python3 terminal.py "checkpoint --no-progress $program | { head -c 100000; sleep 2.5; cat; } >image" >message
 grep -qx 'returns 0 lines 0' message
 result $? no_progress_on_a_terminal
@@ -228,7 +229,7 @@ result $? no_such_root
 setpriv --bounding-set=-sys_chroot restart --root root -i image >message 2>&1
 [ $? = 1 ] && grep -q 'restart: --root root: that takes CAP_SYS_CHROOT' message &&
 	[ "$(wc -l <message)" = 1 ] && [ ! -e "/proc/$pid" ]
-result $? a_root_takes_cap_sys_chroot
+result $? a_root_takes_cap_sys_chroot message
 restart -W --root root -i image 2>message
 [ "$(readlink "/proc/$pid/root")" = "$dir/root" ] &&
 	[ "$(readlink "/proc/$pid/exe")" = "$dir/root$dir/myperl" ] &&

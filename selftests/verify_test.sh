@@ -142,7 +142,7 @@ refused() {
 	"$@" >differences 2>message </dev/null
 	status=$?
 	[ $status = "$want" ] && [ ! -s differences ] &&
-		[ "$(grep -c . message)" -le 2 ] && grep -q -- "$words" message
+		[ "$(grep -c . message)" = 1 ] && grep -q -- "$words" message
 	result $? "$name"
 }
 

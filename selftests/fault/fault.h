@@ -29,7 +29,15 @@ enum slot {
 	SLOT_DONE, /* program: done */
 	SLOT_RET, /* program: what the ioctl returned */
 	SLOT_ERRNO,
+	SLOT_KIN_BEATS = 16, /* tree: turns of those that run */
+	SLOT_KIN_HELD = 20, /* they are between two turns */
+	SLOT_KIN_PIDS = 24, /* and the other processes */
 };
+
+#define NR_KIN_PIDS 3
+
+/* Those of the tree that run beside its root. */
+enum kin { KIN_THREAD, KIN_CHILD, KIN_SHARER, NR_KIN };
 
 /* Stay between two turns, making system calls that no fault can disturb. */
 enum hold { HOLD_NOT, HOLD_AWAKE, HOLD_ASLEEP };
@@ -42,6 +50,7 @@ enum who {
 	WHO_TARGET, /* has seccomp filters, which a self checkpoint refuses */
 	WHO_SELF, /* does CMD_* */
 	WHO_ODD, /* has a descriptor that no checkpoint takes */
+	WHO_GROVE, /* is a tree */
 };
 
 /**
@@ -55,13 +64,19 @@ struct program {
 	char dir[96];
 };
 
+#define FD_FAR 300
+
 /* program.c */
 int fault_program(struct ct_shared *s, void *arg);
+/* grove.c: what else belongs to WHO_GROVE */
+int grove_make(struct ct_shared *s);
+int grove_check(struct ct_shared *s);
 
 /**
  * struct image - where the records of a good image lie
  * @size: of it, in bytes
  * @head: bytes up to the end of its last task of the tree
+ * @root: pid of its first task
  * @nr: records
  * @type: of each
  * @len: of each
@@ -70,10 +85,21 @@ int fault_program(struct ct_shared *s, void *arg);
 struct image {
 	__u64 size;
 	__u64 head;
+	pid_t root;
 	unsigned int nr;
 	__s32 type[REC_MAX];
 	__u32 len[REC_MAX];
 	__u64 offset[REC_MAX];
+};
+
+/**
+ * struct sample - a good image
+ * @path: of it
+ * @img: its records
+ */
+struct sample {
+	char path[96];
+	struct image img;
 };
 
 /**
@@ -93,8 +119,9 @@ struct tally {
  * @ct: the program under test
  * @program: what it is
  * @img: path of the image that attempts write
- * @good: path of a good image of WHO_TARGET
- * @ref: its records
+ * @single: a good image of WHO_TARGET
+ * @grove: one of WHO_GROVE
+ * @now: that of what is being tried
  * @log: read end of the log's pipe
  * @logfd: the other end
  * @text: what came out of it
@@ -105,6 +132,11 @@ struct tally {
  * @step: each how many-th fault is injected
  * @phase: the first one, below @step
  * @last: the last one
+ * @seed: chooses
+ * @until: ct_now() at which all that is not done is left out, or 0
+ * @which: task of a tree whose fault is armed, by its index, ghosts last; -1: the
+ *	coordinator
+ * @snapshot: a checkpoint is CHECKPOINT_SNAPSHOT and CKPT_IOC_STREAM
  * @leaks: look for leaks after each operation, not just in the end
  * @only: do what has this in its name
  * @began: time of the last result
@@ -114,14 +146,18 @@ struct fault {
 	struct ct ct;
 	struct program program;
 	char img[96];
-	char good[96];
-	struct image ref;
+	struct sample single, grove;
+	struct sample *now;
 	int log, logfd;
 	char text[LOG_MAX];
 	int nth;
 	unsigned int arm;
 	bool arm_child, untouched;
 	unsigned int step, phase, last;
+	unsigned int seed;
+	int64_t until;
+	int which;
+	bool snapshot;
 	bool leaks;
 	const char *only;
 	int64_t began;
@@ -132,6 +168,7 @@ struct fault {
 int fault_begin(struct fault *f);
 void fault_end(struct fault *f);
 int program_start(struct fault *f, enum who who);
+int program_end(struct fault *f);
 int program_runs(struct fault *f, enum who who);
 int program_freeze(struct fault *f);
 int program_thaw(struct fault *f);
@@ -147,6 +184,13 @@ int restart_now(struct fault *f, int img, int logfd, __u64 head, pid_t *child);
 int nth_open(pid_t pid);
 int nth_arm(int fd, unsigned int nth);
 bool nth_disarm(int fd);
+/* What the last nth_disarm() found to be left of the number. */
+extern unsigned int nth_left;
+
+/* tree.c: restarts of WHO_GROVE */
+int tree_size(struct fault *f, int *tasks);
+int tree_restart(struct fault *f, int img, bool *begun);
+int tree_end(struct fault *f);
 
 /* nth.c: allocations and user copies fail */
 void nth_series(struct fault *f);

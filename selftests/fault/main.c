@@ -4,7 +4,8 @@
  *
  * Prints TAP.  FAULT_STEP: each how many-th fault is injected (1: all); SEED
  * chooses the first, or FAULT_FROM and FAULT_TO do (their numbers are in the
- * messages of what has failed).  FAULT_LEAKS=1: look for leaks after each operation, not
+ * messages of what has failed).  FAULT_SECONDS: within that time, with a larger
+ * step where it needs one.  FAULT_LEAKS=1: look for leaks after each operation, not
  * only in the end.
  */
 #define _GNU_SOURCE
@@ -60,27 +61,32 @@ int main(int argc, char **argv)
 
 	f.step = number("FAULT_STEP", 1);
 	f.step += !f.step;
-	f.phase = 1 + number("SEED", 0) % f.step;
+	f.seed = number("SEED", 0);
+	f.phase = 1 + f.seed % f.step;
 	f.phase = number("FAULT_FROM", f.phase);
 	f.last = number("FAULT_TO", UINT_MAX);
 	f.only = argc > 2 ? argv[2] : "";
 	f.began = ct_now();
 	f.leaks = number("FAULT_LEAKS", 0);
+	if (number("FAULT_SECONDS", 0))
+		f.until = ct_now() + number("FAULT_SECONDS", 0) * CT_SEC;
 	if (fault_begin(&f)) {
 		printf("not ok 1 prepare\n1..1\n");
 		fault_end(&f);
 		return 1;
 	}
-	ct_say("image of %llu bytes, %u records; each %u. fault, from %u on",
-	       (unsigned long long)f.ref.size, f.ref.nr, f.step, f.phase);
-	ct_kill(&f.ct);
+	ct_say("image of %llu bytes, %u records, of a tree %llu, %u; each %u. fault, from %u on",
+	       (unsigned long long)f.single.img.size, f.single.img.nr,
+	       (unsigned long long)f.grove.img.size, f.grove.img.nr, f.step,
+	       f.phase);
+	program_end(&f);
 	leaks_begin(&f);
 	if (!*what || !strcmp(what, "nth"))
 		nth_series(&f);
 	if (!*what || !strcmp(what, "stream"))
 		stream_series(&f);
 	memset(&f.tally, 0, sizeof(f.tally));
-	ct_kill(&f.ct);
+	program_end(&f);
 	result(&f, "nothing leaks", leaks_check(&f));
 	fault_end(&f);
 	ct_say("%u faults injected", total);

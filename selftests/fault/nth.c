@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include "fault.h"
 
+#define NTH_NEVER 1000000 /* more than any operation has */
+#define TREE_TASKS_MAX 32 /* of the tree, with ghosts and coordinator */
 #define UNNAMED_MAX 12 /* what an operation allocates before it can speak */
 #define FREEZE "/sys/fs/cgroup/ckpt-fault/cgroup.freeze"
 
@@ -175,9 +177,9 @@ static int try_checkpoint(struct fault *f)
 	int ret;
 
 	if (checkpoint_once(f, &ret) ||
-	    judge_image(f, ret, &f->ref, f->good, f->img))
+	    judge_image(f, ret, &f->now->img, f->now->path, f->img))
 		return -1;
-	return program_runs(f, WHO_TARGET);
+	return program_runs(f, f->program.who);
 }
 
 /* Two failures at once: of the text only what could be written is there. */
@@ -189,8 +191,8 @@ static int try_refused(struct fault *f)
 	if (checkpoint_once(f, &ret))
 		return -1;
 	if (ret >= 0 || (f->untouched && ret != -EOPNOTSUPP))
-		return ct_say("the checkpoint of an eventfd gave %d", ret);
-	if (f->untouched && !strstr(f->text, "eventfd"))
+		return ct_say("the checkpoint of a socket gave %d", ret);
+	if (f->untouched && !strstr(f->text, "socket"))
 		return ct_say("it says '%s'", f->text);
 	if (!image_scan(f->img, &img))
 		return ct_say("it wrote a whole image");
@@ -230,7 +232,7 @@ static int restart_once(struct fault *f, const char *path, __u64 head)
 static int try_coordinator(struct fault *f)
 {
 	f->arm_child = false;
-	return restart_once(f, f->good, f->ref.head);
+	return restart_once(f, f->now->path, f->now->img.head);
 }
 
 static int try_joined(struct fault *f)
@@ -238,9 +240,27 @@ static int try_joined(struct fault *f)
 	int err;
 
 	f->arm_child = true;
-	err = restart_once(f, f->good, f->ref.head);
+	err = restart_once(f, f->now->path, f->now->img.head);
 	f->arm_child = false;
 	return err;
+}
+
+/* What was armed is the coordinator's fault, or one task's. */
+static int try_tree(struct fault *f)
+{
+	int fd = open(f->now->path, O_RDONLY | O_CLOEXEC), ret;
+	bool begun;
+
+	ret = tree_restart(f, fd, &begun);
+	close(fd);
+	log_drain(f);
+	if (ret > 0) /* it has not come to the restart */
+		return -1;
+	if (ret)
+		return refused(f, ret, begun);
+	f->tally.harmless += !f->untouched;
+	ret = program_runs(f, WHO_GROVE);
+	return tree_end(f) ?: ret;
 }
 
 /* Ends when the program is through with its command, one way or another. */
@@ -351,17 +371,31 @@ static const struct operation {
 	enum who who; /* program that it needs at the beginning */
 	int (*attempt)(struct fault *f);
 	bool small; /* few and quick: always all of them */
+	bool tree; /* of the tree's image */
+	bool snapshot; /* checkpoints are in two calls */
 } operations[] = {
 	{ "open and release", WHO_NONE, try_open, true },
 	{ "progress", WHO_NONE, try_progress, true },
 	{ "lease", WHO_TARGET, try_lease, true },
 	{ "release of a lease", WHO_TARGET, try_release, true },
 	{ "checkpoint", WHO_TARGET, try_checkpoint },
+	{ "checkpoint of a tree", WHO_GROVE, try_checkpoint, .tree = true },
+	{ "snapshot", WHO_TARGET, try_checkpoint, .snapshot = true },
+	{ "snapshot of a tree", WHO_GROVE, try_checkpoint, .tree = true,
+	  .snapshot = true },
 	{ "checkpoint that is refused", WHO_ODD, try_refused },
 	{ "self checkpoint", WHO_SELF, try_self_checkpoint },
 	{ "restart, coordinator", WHO_NONE, try_coordinator },
 	{ "restart, task", WHO_NONE, try_joined },
 	{ "self restart", WHO_NONE, try_self_restart },
+};
+
+/* One after the other, and then those of the tasks of a tree. */
+struct
+try {
+	struct operation op;
+	char name[96];
+	int which;
 };
 
 static int unarmed(struct fault *f, const struct operation *op)
@@ -371,12 +405,40 @@ static int unarmed(struct fault *f, const struct operation *op)
 	return op->attempt(f);
 }
 
-static int armed_series(struct fault *f, const struct operation *op)
+/* So that all of its faults are within reach of the time that is left. */
+static unsigned int step_in_time(struct fault *f, const struct operation *op,
+				 int64_t end)
+{
+	int64_t began = ct_now(), most;
+	unsigned int nr;
+
+	f->arm = NTH_NEVER;
+	if (op->attempt(f))
+		return 0;
+	nr = NTH_NEVER - nth_left;
+	most = (end - ct_now()) / (ct_now() - began + 1);
+	if (most < 1)
+		most = 1;
+	return nr / most >= f->step ? nr / most + 1 : f->step;
+}
+
+static int armed_series(struct fault *f, const struct operation *op,
+			int64_t end)
 {
 	unsigned int step = op->small ? 1 : f->step;
 	unsigned int nth = op->small ? 1 : f->phase;
 
+	if (end && !op->small) {
+		step = step_in_time(f, op, end);
+		if (!step)
+			return ct_say("%s: without a fault", op->name);
+		nth = 1 + f->seed % step;
+	}
 	for (; nth <= f->last; nth += step) {
+		if (end && ct_now() > end) {
+			ct_say("out of time before fault %u", nth);
+			return 0;
+		}
 		f->arm = nth;
 		f->untouched = false;
 		if (op->attempt(f) || world_same(f))
@@ -388,11 +450,12 @@ static int armed_series(struct fault *f, const struct operation *op)
 	return 0;
 }
 
-static int series(struct fault *f, const struct operation *op)
+static int series(struct fault *f, const struct operation *op, int64_t end)
 {
 	int err;
 
-	ct_kill(&f->ct);
+	if (program_end(f))
+		return -1;
 	if (op->who != WHO_NONE && program_start(f, op->who))
 		return -1;
 	memset(&f->tally, 0, sizeof(f->tally));
@@ -404,7 +467,7 @@ static int series(struct fault *f, const struct operation *op)
 	if (f->leaks)
 		err = leaks_begin(f);
 	if (!err)
-		err = armed_series(f, op);
+		err = armed_series(f, op, end);
 	f->arm = 0;
 	if (!err) { /* and it works as ever */
 		struct tally tally = f->tally;
@@ -417,25 +480,65 @@ static int series(struct fault *f, const struct operation *op)
 	return err;
 }
 
+static void try_one(struct fault *f, const struct try *t, int64_t end)
+{
+	char name[128];
+	int err;
+
+	snprintf(name, sizeof(name), "%s: no allocation, no user copy",
+		 t->op.name);
+	if (!strstr(name, f->only))
+		return;
+	f->which = t->which;
+	f->snapshot = t->op.snapshot;
+	f->now = t->op.tree ? &f->grove : &f->single;
+	err = series(f, &t->op, end);
+	if (err || f->nth >= 0)
+		result(f, name, err);
+	else
+		result_skip(name, "this kernel has no fail-nth");
+}
+
+/* Of a restart of the tree: the coordinator, each task, each ghost. */
+static int tree_tries(struct fault *f, struct try *t)
+{
+	int tasks, all = tree_size(f, &tasks), which;
+
+	for (which = -1; which < all; which++, t++) {
+		t->op = (struct operation){ t->name, WHO_NONE, try_tree,
+					    .tree = true };
+		t->which = which;
+		if (which < 0)
+			snprintf(t->name, sizeof(t->name),
+				 "restart of a tree, coordinator");
+		else
+			snprintf(t->name, sizeof(t->name),
+				 "restart of a tree, %s %d",
+				 which < tasks ? "task" : "ghost",
+				 which < tasks ? which : which - tasks);
+	}
+	return all + 1;
+}
+
 /**
  * nth_series() - the faults of all operations, a result for each
  * @f: tester
+ *
+ * With little time each has its share, and the seed says which is the first.
  */
 void nth_series(struct fault *f)
 {
-	const struct operation *op;
-	char name[96];
-	int err;
+	static struct try tries[ARRAY_SIZE(operations) + TREE_TASKS_MAX];
+	unsigned int i, nr = ARRAY_SIZE(operations), first;
+	int64_t end = 0;
 
-	for (op = operations; op < operations + ARRAY_SIZE(operations); op++) {
-		snprintf(name, sizeof(name), "%s: no allocation, no user copy",
-			 op->name);
-		if (!strstr(name, f->only))
-			continue;
-		err = series(f, op);
-		if (err || f->nth >= 0)
-			result(f, name, err);
-		else
-			result_skip(name, "this kernel has no fail-nth");
+	for (i = 0; i < nr; i++)
+		tries[i].op = operations[i];
+	nr += tree_tries(f, &tries[nr]);
+	first = f->until ? f->seed % nr : 0;
+	for (i = 0; i < nr; i++) {
+		if (f->until)
+			end = ct_now() + (f->until - ct_now()) / (nr - i);
+		try_one(f, &tries[(first + i) % nr], end);
 	}
 }

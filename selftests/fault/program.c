@@ -17,11 +17,11 @@
 #include <time.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -33,7 +33,6 @@
 #define PIPE_BYTES 10000
 #define HOUR 3600
 #define NR_QUEUED 3
-#define FD_FAR 300
 #define SLACK_NS 70000
 
 struct state {
@@ -227,7 +226,9 @@ static int make(struct ct_shared *s, const struct program *p)
 	CT_DO(attributes_make(s));
 	CT_DO(signals_make(s));
 	if (p->who == WHO_ODD)
-		CT_CHECK(s, eventfd(0, 0) >= 0);
+		CT_CHECK(s, socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
+	if (p->who == WHO_GROVE)
+		return grove_make(s);
 	if (p->who != WHO_TARGET)
 		return 0;
 	CT_DO(filter_make(s, SYS_getuid, 11));
@@ -369,6 +370,8 @@ static int check(struct ct_shared *s, const struct program *p)
 	CT_DO(timers_check(s));
 	CT_DO(signals_check(s));
 	CT_DO(areas_check(s));
+	if (p->who == WHO_GROVE)
+		CT_DO(grove_check(s));
 	return attributes_check(s, p);
 }
 

@@ -92,7 +92,7 @@ static int write_failed(struct fault *f, const struct written *w, int err,
 	snprintf(want, sizeof(want), "errno %d)", -w->ret);
 	if (!strstr(f->text, want))
 		return ct_say("it says '%s'", f->text);
-	return program_runs(f, WHO_TARGET);
+	return program_runs(f, f->program.who);
 }
 
 /* A file of a failed checkpoint is never taken for an image. */
@@ -204,7 +204,7 @@ static int write_to_pipe(struct fault *f, __u64 at)
 	struct written w;
 	int fds[2];
 
-	if (at + 2 * PIPE_SIZE > f->ref.size)
+	if (at + 2 * PIPE_SIZE > f->now->img.size)
 		return 0;
 	if (pipe2(fds, O_CLOEXEC) || fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE) < 0)
 		return ct_say("pipe: %m");
@@ -220,7 +220,7 @@ static int write_to_socket(struct fault *f, __u64 at)
 	int fds[2], size = PIPE_SIZE;
 	struct written w;
 
-	if (at + 8 * PIPE_SIZE > f->ref.size)
+	if (at + 8 * PIPE_SIZE > f->now->img.size)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) ||
 	    setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)))
@@ -241,7 +241,7 @@ static int write_to_stuck(struct fault *f, __u64 at)
 	struct written w;
 	int fds[2], err;
 
-	if (at + 2 * PIPE_SIZE > f->ref.size)
+	if (at + 2 * PIPE_SIZE > f->now->img.size)
 		return 0;
 	if (pipe2(fds, O_CLOEXEC | (at % 2 ? O_NONBLOCK : 0)) ||
 	    fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE) < 0 ||
@@ -297,9 +297,9 @@ static int write_again(struct fault *f, __u64 at)
 		return ct_say("it returns %d: %s", w.ret, f->text);
 	f->tally.injected++;
 	f->tally.harmless++;
-	if (image_same(&f->ref, f->good, f->img))
+	if (image_same(&f->now->img, f->now->path, f->img))
 		return -1;
-	return program_runs(f, WHO_TARGET);
+	return program_runs(f, f->program.who);
 }
 
 /* ---- restarts ------------------------------------------------------------ */
@@ -308,7 +308,7 @@ static int write_again(struct fault *f, __u64 at)
 static int cut_image(struct fault *f, __u64 at)
 {
 	char buf[4096];
-	int from = open(f->good, O_RDONLY | O_CLOEXEC);
+	int from = open(f->now->path, O_RDONLY | O_CLOEXEC);
 	int to = open(f->img, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	ssize_t n = 0;
 	__u64 left;
@@ -362,6 +362,28 @@ static int read_by_coordinator(struct fault *f, int fd, int err)
 static int read_to_end(struct fault *f, __u64 at)
 {
 	return read_by_coordinator(f, cut_image(f, at), EINVAL);
+}
+
+/* Within the head, tasks are not even made. */
+static int read_by_tree(struct fault *f, __u64 at)
+{
+	int fd, ret;
+	bool begun;
+
+	if (at < f->now->img.head)
+		return 0;
+	fd = cut_image(f, at);
+	if (fd < 0)
+		return -1;
+	f->which = -1;
+	ret = tree_restart(f, fd, &begun);
+	close(fd);
+	log_drain(f);
+	if (!ret) {
+		tree_end(f);
+		return ct_say("the restart succeeded");
+	}
+	return ret > 0 ? -1 : read_failed(f, ret, EINVAL);
 }
 
 /* The peer closes with unread data: the reader gets ECONNRESET behind it. */
@@ -424,6 +446,7 @@ static const struct way {
 	enum who who;
 	int (*attempt)(struct fault *f, __u64 at);
 	unsigned int coarse; /* it takes long: so many times fewer */
+	bool tree; /* of the tree's image */
 } ways[] = {
 	{ "checkpoint: at a limit of the file's size", WHO_TARGET,
 	  write_to_limit, 1 },
@@ -439,13 +462,20 @@ static const struct way {
 	{ "restart: the image ends", WHO_NONE, read_to_end, 1 },
 	{ "restart: the socket is reset", WHO_NONE, read_to_reset, 1 },
 	{ "self restart: the image ends", WHO_SELF, read_by_self, 1 },
+	{ "checkpoint of a tree: at a limit of the file's size", WHO_GROVE,
+	  write_to_limit, 2, true },
+	{ "restart of a tree: the image ends", WHO_NONE, read_by_tree, 4,
+	  true },
 };
 
 static int series(struct fault *f, const struct way *way)
 {
 	unsigned int i, step = f->step * way->coarse;
 
-	ct_kill(&f->ct);
+	if (program_end(f))
+		return -1;
+	f->now = way->tree ? &f->grove : &f->single;
+	points_make(&f->now->img);
 	f->arm = 0;
 	f->untouched = true;
 	if (way->who != WHO_NONE && program_start(f, way->who))
@@ -454,7 +484,7 @@ static int series(struct fault *f, const struct way *way)
 		if (way->attempt(f, point[i]) || world_same(f))
 			return ct_say("%s: byte %llu of %llu", way->name,
 				      (unsigned long long)point[i],
-				      (unsigned long long)f->ref.size);
+				      (unsigned long long)f->now->img.size);
 	return f->tally.injected ? 0 : ct_say("nothing was tried");
 }
 
@@ -467,7 +497,6 @@ void stream_series(struct fault *f)
 	const struct way *way;
 	int err;
 
-	points_make(&f->ref);
 	for (way = ways; way < ways + ARRAY_SIZE(ways); way++) {
 		if (!strstr(way->name, f->only))
 			continue;

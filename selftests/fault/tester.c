@@ -110,6 +110,30 @@ int program_runs(struct fault *f, enum who who)
 }
 
 /**
+ * program_end() - end the program, if there is one, and all that belongs to it
+ * @f: tester
+ *
+ * What is left of a tree comes to us, and is dying.
+ *
+ * Return: 0 or -1.
+ */
+int program_end(struct fault *f)
+{
+	int64_t end = ct_now() + PATIENCE_MS * CT_MS;
+	int i;
+
+	ct_kill(&f->ct);
+	for (i = 0; i < NR_KIN_PIDS; i++)
+		f->ct.s->data[SLOT_KIN_PIDS + i] = 0;
+	while (waitpid(-1, NULL, __WALL | WNOHANG) >= 0) {
+		if (ct_now() > end)
+			return ct_say("a child lives on");
+		sched_yield();
+	}
+	return 0;
+}
+
+/**
  * program_start() - start a program and see it run
  * @f: tester
  * @who: which one
@@ -122,16 +146,18 @@ int program_start(struct fault *f, enum who who)
 		[WHO_TARGET] = "target",
 		[WHO_SELF] = "self",
 		[WHO_ODD] = "odd",
+		[WHO_GROVE] = "grove",
 	};
 	char link[128];
 
-	ct_kill(&f->ct);
+	if (program_end(f))
+		return -1;
 	snprintf(f->program.dir, sizeof(f->program.dir), "%s/%s", f->ct.dir,
 		 name[who]);
 	f->program.who = who;
 	mkdir(f->program.dir, 0700);
 	snprintf(link, sizeof(link), "%s/image", f->program.dir);
-	if (symlink(f->good, link) && errno != EEXIST)
+	if (symlink(f->single.path, link) && errno != EEXIST)
 		return ct_say("%s: %m", link);
 	if (ct_start(&f->ct, fault_program, &f->program) || ct_reach(&f->ct, 1))
 		return -1;
@@ -171,15 +197,28 @@ static int await_frozen(bool want)
  */
 int program_freeze(struct fault *f)
 {
+	volatile int64_t *data = f->ct.s->data;
 	char pid[16];
+	int i;
 
-	f->ct.s->data[SLOT_HELD] = 0;
-	f->ct.s->data[SLOT_HOLD] = HOLD_ASLEEP;
+	data[SLOT_HOLD] = HOLD_ASLEEP;
+	data[SLOT_HELD] = 0;
+	for (i = 0; i < NR_KIN; i++)
+		data[SLOT_KIN_HELD + i] = !data[SLOT_KIN_PIDS];
 	if (wait_slot(f, SLOT_HELD, 1))
 		return ct_say("the program is gone");
+	for (i = 0; i < NR_KIN; i++)
+		if (wait_slot(f, SLOT_KIN_HELD + i, 1))
+			return ct_say("a task of the tree is gone");
 	snprintf(pid, sizeof(pid), "%d", f->ct.pid);
-	if (ct_write_file(GROUP "/cgroup.procs", pid) ||
-	    ct_write_file(GROUP "/cgroup.freeze", "1"))
+	if (ct_write_file(GROUP "/cgroup.procs", pid))
+		return -1;
+	for (i = 0; i < NR_KIN_PIDS; i++) {
+		snprintf(pid, sizeof(pid), "%d", (int)data[SLOT_KIN_PIDS + i]);
+		if (*pid != '0' && ct_write_file(GROUP "/cgroup.procs", pid))
+			return -1;
+	}
+	if (ct_write_file(GROUP "/cgroup.freeze", "1"))
 		return -1;
 	return await_frozen(true);
 }
@@ -254,8 +293,13 @@ int image_scan(const char *path, struct image *img)
 		img->len[img->nr] = rec->len;
 		img->offset[img->nr] = ckpt_image_offset(reader);
 		img->size = img->offset[img->nr] + rec->len;
-		if (rec->type == CKPT_HDR_TREE_TASK)
+		if (rec->type == CKPT_HDR_TREE_TASK) {
 			img->head = img->size;
+			if (!img->root)
+				img->root =
+					((const struct ckpt_hdr_tree_task *)rec)
+						->pid;
+		}
 		img->nr++;
 		if (rec->type == CKPT_HDR_ERR)
 			ret = -ENODATA;
@@ -409,6 +453,8 @@ int nth_arm(int fd, unsigned int nth)
 	return pwrite(fd, text, len, 0) == len ? 0 : ct_say("fail-nth: %m");
 }
 
+unsigned int nth_left;
+
 /**
  * nth_disarm() - whether the fault has happened
  * @fd: nth_open(), armed
@@ -424,6 +470,7 @@ bool nth_disarm(int fd)
 
 	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
 		untouched = atoi(text) > 0;
+	nth_left = atoi(text);
 	while (pwrite(fd, "0", 1, 0) < 0 && errno == EFAULT)
 		;
 	return untouched;
@@ -431,7 +478,7 @@ bool nth_disarm(int fd)
 
 /**
  * checkpoint_now() - checkpoint the frozen program
- * @f: tester; the fault @f->arm is armed for the call
+ * @f: tester; the fault @f->arm is armed for the call, or both of @f->snapshot
  * @img: where to
  * @logfd: for messages
  * @bytes: of the image
@@ -445,19 +492,29 @@ int checkpoint_now(struct fault *f, int img, int logfd, __u64 *bytes)
 		.pid = f->ct.pid,
 		.fd = img,
 		.logfd = logfd,
-		.flags = CHECKPOINT_SUBTREE | CHECKPOINT_SYNC_FILES,
+		.flags = CHECKPOINT_SUBTREE | CHECKPOINT_SYNC_FILES |
+			 (f->snapshot ? CHECKPOINT_SNAPSHOT : 0),
+	};
+	struct ckpt_ioc_stream stream = {
+		.size = sizeof(stream),
+		.fd = img,
+		.logfd = logfd,
 	};
 	int dev = open(CKPT_DEVICE, O_RDWR | O_CLOEXEC);
 	int ret;
 
 	nth_arm(f->nth, f->arm);
 	ret = ioctl(dev, CKPT_IOC_CHECKPOINT, &arg);
+	*bytes = arg.bytes;
+	if (ret >= 0 && f->snapshot) {
+		ret = ioctl(dev, CKPT_IOC_STREAM, &stream);
+		*bytes = stream.bytes;
+	}
 	if (ret < 0)
 		ret = -errno;
 	if (f->arm)
 		f->untouched = nth_disarm(f->nth);
 	close(dev);
-	*bytes = arg.bytes;
 	return ret;
 }
 
@@ -468,6 +525,7 @@ static void __attribute__((noreturn)) join(struct fault *f, int dev)
 		.flags = RESTART_FRESH_PIDS | RESTART_NO_TIMENS,
 		.fd = -1,
 		.logfd = CHECKPOINT_FD_NONE,
+		.task = f->now->img.root,
 	};
 
 	while (!f->ct.s->data[SLOT_ARM])
@@ -531,14 +589,14 @@ int restart_now(struct fault *f, int img, int logfd, __u64 head, pid_t *child)
 
 /* ---- all of it --------------------------------------------------------------- */
 
-static int make_good(struct fault *f)
+static int make_good(struct fault *f, struct sample *good, enum who who)
 {
 	__u64 bytes;
 	int fd, ret;
 
-	if (program_start(f, WHO_TARGET) || program_freeze(f))
+	if (program_start(f, who) || program_freeze(f))
 		return -1;
-	fd = open(f->good, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = open(good->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	ret = checkpoint_now(f, fd, f->logfd, &bytes);
 	close(fd);
 	log_drain(f);
@@ -547,7 +605,7 @@ static int make_good(struct fault *f)
 	if (ret < 0)
 		return ct_say("no good image to begin with: %s (%s)", f->text,
 			      strerror(-ret));
-	if (image_scan(f->good, &f->ref))
+	if (image_scan(good->path, &good->img))
 		return ct_say("the good image is bad: %s", ckpt_error());
 	return 0;
 }
@@ -569,7 +627,9 @@ int fault_begin(struct fault *f)
 	if (ct_setup(&f->ct))
 		return -1;
 	snprintf(f->img, sizeof(f->img), "%s/img", f->ct.dir);
-	snprintf(f->good, sizeof(f->good), "%s/good", f->ct.dir);
+	snprintf(f->single.path, sizeof(f->single.path), "%s/good", f->ct.dir);
+	snprintf(f->grove.path, sizeof(f->grove.path), "%s/tree", f->ct.dir);
+	f->now = &f->single;
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK))
 		return ct_say("pipe: %m");
 	f->log = fds[0];
@@ -577,7 +637,9 @@ int fault_begin(struct fault *f)
 	f->nth = nth_open(0);
 	world.refs = number(REFCNT);
 	world.fds = open_fds();
-	return make_good(f);
+	if (make_good(f, &f->grove, WHO_GROVE))
+		return -1;
+	return make_good(f, &f->single, WHO_TARGET);
 }
 
 /**

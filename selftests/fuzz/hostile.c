@@ -2,19 +2,21 @@
 /*
  * Hostile images through real restarts by an unprivileged user.
  *
- * usage: hostile [-s SEED] [-n COUNT] [-t SECONDS] [-d DIR] [-i INDEX [-w FILE]]
+ * usage: hostile [-v] [-s SEED] [-n COUNT] [-t SECONDS] [-d DIR]
+ *	[-i INDEX [-w FILE]]
  *
  * Started as root.  A pid namespace of its own keeps what comes to life away
  * from the rest.  Root there makes an image of each program of programs.c (or
  * takes those in DIR) and watches; a worker, which is the tester, restarts
  * changed copies, one for each index, until COUNT of them (3000) have got past
- * the head, or SECONDS are over.  What comes to life must have no more rights than its restarter,
- * and is killed.
+ * the head, or SECONDS are over.  What comes to life must have no more rights than
+ * its restarter, and no tree that cannot be; it is killed.
  *
  * The worker makes no progress for HOSTILE_LIMIT seconds (60): that is a hang.
  * It prints seed and index; -s SEED -i INDEX -d DIR does the same once more and
- * tells what came of it, -w writes the image to a file.  HOSTILE_LAST names a
- * file that always holds the index at work, should the machine not survive it.
+ * tells what came of it, -w writes the image to a file; -v tells that of each.
+ * HOSTILE_LAST names a file that always holds the index at work, should the
+ * machine not survive it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,6 +31,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,22 +39,29 @@
 #include "hostile.h"
 #include "mutate.h"
 
-#define BATCH 512 /* attempts of one worker */
+#define BATCH 64 /* attempts of one worker */
 #define ERRNOS 256
+#define LONG_S 5 /* seconds: a restart that takes so long is told of */
+#define CHANGES_MAX 64 /* kinds of changes to a tree */
+#define NAMESPACED 4 /* each how many-th worker may choose pids */
+#define PROMISED 16 /* and has promised to gain no privileges */
 
 /* What worker and watcher tell each other. */
 struct shared {
 	volatile __u64 index; /* being tried, or the next */
 	volatile __u64 tried, deep, alive, died_late, self;
+	volatile __u64 stopped; /* workers, by their child's exit signal */
 	volatile __u64 result[ERRNOS]; /* by errno */
 	volatile __u64 by_image[HOSTILE_IMAGES_MAX]; /* alive ones */
-	char gained[256]; /* a right that was gained */
+	volatile __u64 by_type[CKPT_HDR_MAX]; /* records past the head */
+	volatile __u64 by_change[CHANGES_MAX][ERRNOS]; /* [0]: alive */
+	char gained[256]; /* a right that was gained, or what else must not be */
 };
 
 struct options {
 	__u64 seed, count, only;
 	double seconds;
-	bool one;
+	bool one, tell;
 	const char *dir, *write_to;
 };
 
@@ -59,7 +69,7 @@ struct worker {
 	const struct options *opts;
 	struct shared *sh;
 	struct fz_image *orig[HOSTILE_IMAGES_MAX], *img;
-	int nr_orig;
+	int nr_orig, change;
 	int image_fd, null_fd, log_fd, last_fd;
 	struct hostile_rights base;
 	double began;
@@ -72,84 +82,6 @@ static void __attribute__((noreturn)) die(const char *what)
 }
 
 /* ---- the images to begin with ---- */
-
-static void prepare_child(const char *dir)
-{
-	int null = open("/dev/null", O_RDWR), fd;
-
-	for (fd = 0; fd < 3; fd++)
-		dup2(null, fd);
-	close(null);
-	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (hostile_drop() || chdir(dir))
-		_exit(1);
-	prctl(PR_SET_DUMPABLE, 1);
-}
-
-static pid_t start_program(int n, const char *work)
-{
-	int ready[2];
-	pid_t pid;
-	char c;
-
-	if (pipe2(ready, O_CLOEXEC))
-		die("pipe");
-	pid = fork();
-	if (!pid) {
-		close(ready[0]);
-		prepare_child(work);
-		hostile_become(n, ready[1]);
-	}
-	close(ready[1]);
-	if (pid < 0 || read(ready[0], &c, 1) != 1)
-		die("a program did not start");
-	close(ready[0]);
-	return pid;
-}
-
-static void make_image(int n, pid_t pid, const char *path)
-{
-	struct ckpt_checkpoint_opts opts = { .pid = pid,
-					     .out = path,
-					     .kill = 1 };
-	int ret = ckpt_checkpoint(&opts);
-
-	if (ret < 0)
-		fprintf(stderr, "hostile: %s: %s\n", hostile_program(n),
-			ckpt_error());
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	if (ret < 0)
-		exit(1);
-}
-
-/* All are started first: our memory, which they begin with, is small yet. */
-static void make_images(const char *dir)
-{
-	pid_t pid[HOSTILE_IMAGES_MAX] = { 0 };
-	char work[256], path[300];
-	int n;
-
-	if (mkdir(dir, 0755) && errno != EEXIST)
-		die(dir);
-	snprintf(work, sizeof(work), "%s/work", dir);
-	if (!mkdir(work, 0755) && chown(work, HOSTILE_UID, HOSTILE_UID))
-		die(work);
-	for (n = 0; hostile_program(n); n++) {
-		snprintf(path, sizeof(path), "%s/%s.img", dir,
-			 hostile_program(n));
-		if (access(path, R_OK))
-			pid[n] = start_program(n, work);
-	}
-	usleep(300000); /* until they wait */
-	for (n = 0; hostile_program(n); n++) {
-		snprintf(path, sizeof(path), "%s/%s.img", dir,
-			 hostile_program(n));
-		if (pid[n])
-			make_image(n, pid[n], path);
-	}
-}
 
 static struct fz_image *load_image(const char *path)
 {
@@ -167,6 +99,36 @@ static struct fz_image *load_image(const char *path)
 	return img;
 }
 
+static void count_records(const struct fz_image *img, volatile __u64 *by_type)
+{
+	__s32 type;
+	int n;
+
+	for (n = 0; n < img->nr; n++) {
+		type = ((const struct ckpt_hdr *)fz_at(img, n))->type;
+		if (type > 0 && type < CKPT_HDR_MAX)
+			by_type[type]++;
+	}
+}
+
+/* Between them they have records of every type, but of failures. */
+static void check_types(const struct worker *w)
+{
+	__u64 by_type[CKPT_HDR_MAX] = { [CKPT_HDR_ERR] = 1 };
+	__s32 type;
+	int n;
+
+	for (n = 0; n < w->nr_orig; n++)
+		count_records(w->orig[n], by_type);
+	for (type = 1; type < CKPT_HDR_MAX; type++) {
+		if (by_type[type] || *ckpt_rec_name(type) == '?')
+			continue;
+		fprintf(stderr, "hostile: no program has a %s record\n",
+			ckpt_rec_name(type));
+		exit(1);
+	}
+}
+
 static void load_images(struct worker *w)
 {
 	const char *why;
@@ -182,10 +144,12 @@ static void load_images(struct worker *w)
 			fprintf(stderr, "hostile: %s: %s\n", path, why);
 			exit(1);
 		}
-		printf("# %s: %d records, %zu bytes\n", hostile_program(n),
+		printf("# %s: %d tasks, %d records, %zu bytes\n",
+		       hostile_program(n), fz_tree_rows(w->orig[n]),
 		       w->orig[n]->nr, w->orig[n]->len);
 	}
 	w->nr_orig = n;
+	check_types(w);
 	w->img = fz_alloc();
 	if (!w->img)
 		die("memory");
@@ -199,16 +163,26 @@ static bool is_head(const struct fz_image *img, int n)
 	       CKPT_HDR_TREE_TASK;
 }
 
-/* Whether the kernel will get past the head: it is as it was. */
-static bool head_intact(const struct fz_image *img, const struct fz_image *orig)
+static size_t head_len(const struct fz_image *img)
 {
+	size_t len = 0;
 	int n;
 
-	for (n = 0; n < orig->nr && is_head(orig, n); n++)
-		if (n >= img->nr || img->rec[n].len != orig->rec[n].len ||
-		    memcmp(fz_at(img, n), fz_at(orig, n), orig->rec[n].len))
-			return false;
-	return true;
+	for (n = 0; n < img->nr && is_head(img, n); n++)
+		len += img->rec[n].len;
+	return len;
+}
+
+/* The kernel reads no more than it looks at. */
+static bool past_head(const struct worker *w)
+{
+	return lseek(w->image_fd, 0, SEEK_CUR) > (off_t)head_len(w->img);
+}
+
+/* The first ones are as they were, and so is their restart. */
+static bool is_original(const struct worker *w)
+{
+	return w->sh->index < (__u64)w->nr_orig;
 }
 
 /*
@@ -218,11 +192,22 @@ static bool head_intact(const struct fz_image *img, const struct fz_image *orig)
 static int build_image(struct worker *w, struct fz_rng *rng)
 {
 	int from = fz_below(rng, w->nr_orig), tries, n;
-	bool anything = fz_one_in(rng, 5);
+	bool anything = fz_one_in(rng, 5), tree = fz_one_in(rng, 4);
 
+	w->change = -1;
+	if (is_original(w)) {
+		fz_copy(w->img, w->orig[w->sh->index]);
+		return w->sh->index;
+	}
+	for (tries = 0; tries < 3; tries++) /* a change of a tree to one */
+		if ((tree && fz_tree_rows(w->orig[from]) == 1) ||
+		    (getpid() != 1 && hostile_clone_flags(from)))
+			from = fz_below(rng, w->nr_orig);
 	for (tries = 0; tries < 12; tries++) {
 		fz_copy(w->img, w->orig[from]);
 		n = fz_one_in(rng, 2) ? 1 : 1 + fz_below(rng, 5);
+		if (tree && fz_one_in(rng, 2))
+			n = 0; /* what is told of the tasks is all that changes */
 		while (n--)
 			fz_mutate(w->img, w->orig[fz_below(rng, w->nr_orig)],
 				  rng);
@@ -232,7 +217,9 @@ static int build_image(struct worker *w, struct fz_rng *rng)
 		if (anything || !fz_refusal(w->img))
 			break;
 	}
-	if (!fz_one_in(rng, 100))
+	if (tree)
+		w->change = fz_tree_mutate(w->img, rng);
+	if (tree || !fz_one_in(rng, 100))
 		fz_seal(w->img);
 	if (fz_one_in(rng, 100))
 		w->img->buf[fz_below(rng, w->img->len)] ^= 1;
@@ -254,7 +241,8 @@ static __u64 some_flags(struct fz_rng *rng)
 				       RESTART_FILES_FAIL };
 	__u64 flags = files[fz_below(rng, 3)];
 
-	if (!fz_one_in(rng, 32))
+	/* where pids can be chosen they may be the right ones */
+	if (getpid() == 1 ? fz_one_in(rng, 2) : !fz_one_in(rng, 32))
 		flags |= RESTART_FRESH_PIDS;
 	if (!fz_one_in(rng, 4))
 		flags |= RESTART_NO_TIMENS;
@@ -326,25 +314,18 @@ static pid_t start_child(struct child *c, struct fz_rng *rng)
 	return pid;
 }
 
-/* The tool's way: a child joins, we coordinate.  Returns 0 or an errno. */
-static int restart_child(struct worker *w, struct fz_rng *rng, pid_t *pid)
+/* Returns 0 or an errno. */
+static int coordinate(struct worker *w, struct fz_rng *rng, int dev, pid_t pid)
 {
 	struct ckpt_inherit inherit[2] = {
 		{ .image_fd = fz_below(rng, 8), .fd = w->null_fd },
 		{ .image_fd = fz_below(rng, 8), .fd = w->null_fd },
 	};
-	struct child c = {
-		.arg = { .size = sizeof(c.arg), .fd = -1, .logfd = -1 },
-		.dev = open_dev(),
-		.report = -1,
-	};
-	struct ckpt_ioc_restart arg = { .size = sizeof(arg) };
-	int err;
+	struct ckpt_ioc_restart arg = { .size = sizeof(arg), .pid = pid };
+	bool logged = fz_one_in(rng, 2);
 
-	*pid = start_child(&c, rng);
-	arg.pid = *pid;
 	arg.fd = w->image_fd;
-	arg.logfd = w->opts->one ? 2 : fz_one_in(rng, 2) ? w->log_fd : -1;
+	arg.logfd = w->opts->tell ? 2 : logged ? w->log_fd : -1;
 	arg.flags = some_flags(rng);
 	if (fz_one_in(rng, 2))
 		arg.flags |= RESTART_FROZEN; /* does not run a single step */
@@ -352,9 +333,65 @@ static int restart_child(struct worker *w, struct fz_rng *rng, pid_t *pid)
 		arg.inherit = (__u64)(unsigned long)inherit;
 		arg.nr_inherit = 1 + fz_below(rng, 2);
 	}
-	err = ioctl(c.dev, CKPT_IOC_RESTART, &arg) ? errno : 0;
+	return ioctl(dev, CKPT_IOC_RESTART, &arg) ? errno : 0;
+}
+
+/* As whom a task joins that is alone. */
+static __s32 root_pid(const struct fz_image *img)
+{
+	const struct ckpt_hdr_tree_task *t;
+	int n = 0;
+
+	while (n < img->nr - 1 &&
+	       ((const struct ckpt_hdr *)fz_at(img, n))->type !=
+		       CKPT_HDR_TREE_TASK)
+		n++;
+	t = fz_at(img, n);
+	return img->rec[n].len < sizeof(*t) ? 0 : t->pid;
+}
+
+/* What a restart has made. */
+struct made {
+	pid_t pid; /* the root, or 0 */
+	struct relatives *all; /* NULL: there is no other */
+};
+
+/* The tool's way: tasks join, we coordinate.  Returns 0 or an errno. */
+static int restart_joined(struct worker *w, struct fz_rng *rng, int from,
+			  struct made *m)
+{
+	struct child c = {
+		.arg = { .size = sizeof(c.arg),
+			 .fd = -1,
+			 .logfd = -1,
+			 .task = fz_one_in(rng, 32) ? 0 : root_pid(w->img) },
+		.dev = open_dev(),
+		.report = -1,
+	};
+	int err = 0;
+
+	if (fz_tree_rows(w->orig[from]) > 1 || fz_one_in(rng, 16) ||
+	    hostile_has_relatives(w->img)) {
+		m->all = hostile_relatives_make(w->img, w->orig[from], rng,
+						c.dev, &err);
+		m->pid = m->all ? hostile_relative(m->all, 0) : 0;
+	} else {
+		m->pid = start_child(&c, rng);
+	}
+	if (m->pid)
+		err = coordinate(w, rng, c.dev, m->pid);
 	close(c.dev);
 	return err;
+}
+
+static void end_made(struct made *m)
+{
+	if (m->all) {
+		hostile_relatives_end(m->all);
+	} else if (m->pid) {
+		kill(m->pid, SIGKILL);
+		waitpid(m->pid, NULL, 0);
+	}
 }
 
 /* In place.  The pipe is closed with the old program's files. */
@@ -363,7 +400,7 @@ static int restart_self(struct worker *w, struct fz_rng *rng, pid_t *pid)
 	struct child c = {
 		.arg = { .size = sizeof(c.arg),
 			 .fd = w->image_fd,
-			 .logfd = w->opts->one ? 2 : w->log_fd },
+			 .logfd = w->opts->tell ? 2 : w->log_fd },
 		.dev = open_dev(),
 	};
 	int ends[2], err = 0;
@@ -385,48 +422,51 @@ static void tell(const struct worker *w, int from, int err)
 {
 	const char *why = fz_refusal(w->img);
 
-	printf("index %llu, of %s, head %s, validation: %s; %s\n",
+	printf("# index %llu, of %s, with %s, head of %zu bytes, %ld read, validation: %s; %s\n",
 	       (unsigned long long)w->sh->index, hostile_program(from),
-	       head_intact(w->img, w->orig[from]) ? "intact" : "changed",
+	       w->change < 0 ? "its own tasks" : fz_tree_name(w->change),
+	       head_len(w->img), (long)lseek(w->image_fd, 0, SEEK_CUR),
 	       why ? why : "good", err ? strerror(err) : "alive");
 }
 
-static void attempt(struct worker *w)
+/* It lives, or has lived for a moment. */
+static void look_at(struct worker *w, const struct made *m, int from)
 {
-	struct fz_rng rng = { .state = w->opts->seed * 0x9e3779b97f4a7c15ULL +
-				       w->sh->index };
-	struct shared *sh = w->sh;
-	int from, err, status;
-	bool self, intact;
+	siginfo_t info = { 0 };
 	pid_t pid;
+	int n;
 
-	fz_rand(&rng);
-	from = build_image(w, &rng);
-	intact = head_intact(w->img, w->orig[from]);
-	write_image(w);
-	self = fz_one_in(&rng, 4);
-	err = self ? restart_self(w, &rng, &pid) : restart_child(w, &rng, &pid);
-	if (!err) {
-		usleep(fz_below(&rng, 2000));
-		if (waitpid(pid, &status, WNOHANG) == pid) {
-			sh->died_late++;
-			pid = 0;
-		} else {
-			check_rights(w, pid);
-			sh->alive++;
-			sh->by_image[from]++;
-		}
+	if (!waitid(P_PID, m->pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
+	    info.si_pid) {
+		w->sh->died_late++;
+		return;
 	}
-	if (pid) {
-		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
-	}
-	if (w->opts->one)
-		tell(w, from, err);
+	check_rights(w, m->pid);
+	for (n = 1; m->all && (pid = hostile_relative(m->all, n)); n++)
+		check_rights(w, pid);
+	w->sh->alive++;
+	w->sh->by_image[from]++;
+	if (w->change >= 0 && fz_tree_fatal(w->change))
+		snprintf(w->sh->gained, sizeof(w->sh->gained),
+			 "index %llu lives, with %s",
+			 (unsigned long long)w->sh->index,
+			 fz_tree_name(w->change));
+}
+
+static void count(struct worker *w, int err)
+{
+	struct shared *sh = w->sh;
+
+	if (err >= ERRNOS)
+		err = ERRNOS - 1;
 	sh->tried++;
-	sh->deep += intact;
-	sh->self += self;
-	sh->result[err < ERRNOS ? err : ERRNOS - 1]++;
+	sh->result[err]++;
+	if (w->change >= 0)
+		sh->by_change[w->change][err]++;
+	if (!past_head(w))
+		return;
+	sh->deep++;
+	count_records(w->img, sh->by_type);
 }
 
 static double now(void)
@@ -435,6 +475,34 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void attempt(struct worker *w)
+{
+	struct fz_rng rng = { .state = w->opts->seed * 0x9e3779b97f4a7c15ULL +
+				       w->sh->index,
+			      .plain = is_original(w) };
+	struct made m = { 0 };
+	double began = now();
+	int from, err;
+	bool self;
+
+	fz_rand(&rng);
+	from = build_image(w, &rng);
+	write_image(w);
+	/* a tree is refused there */
+	self = fz_one_in(&rng, fz_tree_rows(w->img) > 1 ? 64 : 4);
+	err = self ? restart_self(w, &rng, &m.pid) :
+		     restart_joined(w, &rng, from, &m);
+	if (!err) {
+		usleep(fz_below(&rng, 2000));
+		look_at(w, &m, from);
+	}
+	count(w, err);
+	end_made(&m);
+	if (w->opts->tell || now() - began > LONG_S)
+		tell(w, from, err);
+	w->sh->self += self;
 }
 
 /* Enough has been done, or gone wrong. */
@@ -449,14 +517,16 @@ static void __attribute__((noreturn)) work(struct worker *w)
 	char text[32];
 	__u64 end;
 
-	/* every fourth worker has promised to gain no privileges */
-	if (w->sh->index / BATCH % 4 == 3)
+	if (w->sh->index / BATCH % PROMISED == PROMISED - 1)
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	w->image_fd = memfd_create("image", MFD_CLOEXEC);
 	w->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	w->log_fd = memfd_create("log", MFD_CLOEXEC);
 	if (w->image_fd < 0 || w->null_fd < 0 || hostile_drop() ||
-	    prctl(PR_SET_DUMPABLE, 1) || hostile_rights_get(getpid(), &w->base))
+	    prctl(PR_SET_DUMPABLE, 1) ||
+	    (w->sh->index / BATCH % NAMESPACED == 1 &&
+	     hostile_own_namespace()) ||
+	    hostile_rights_get(getpid(), &w->base))
 		die("the worker cannot begin");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	end = (w->sh->index / BATCH + 1) * BATCH;
@@ -530,21 +600,26 @@ static int kill_strays(__u64 *strays)
 	return others(false) ? -1 : 0;
 }
 
-/* Returns 0, or -1: the worker @pid is stuck. */
-static int watch(const struct shared *sh, pid_t pid, int limit)
+/*
+ * Returns 0, or -1: the worker @pid is stuck.  A child may choose the signal
+ * that tells its parent of its end: one that stops the worker is no hang.
+ */
+static int watch(struct shared *sh, pid_t pid, int limit)
 {
 	struct timespec second = { .tv_sec = 1 };
 	__u64 last = sh->index;
 	sigset_t child;
-	int idle = 0, got;
+	int idle = 0, got, status;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	for (;;) {
 		do {
-			got = waitpid(-1, NULL, WNOHANG);
-			if (got == pid)
+			got = waitpid(-1, &status, WNOHANG | WUNTRACED);
+			if (got == pid && !WIFSTOPPED(status))
 				return 0;
+			if (got == pid && !kill(pid, SIGCONT))
+				sh->stopped++;
 		} while (got > 0);
 		if (sigtimedwait(&child, NULL, &second) < 0)
 			idle++;
@@ -554,6 +629,32 @@ static int watch(const struct shared *sh, pid_t pid, int limit)
 		if (idle > limit)
 			return -1;
 	}
+}
+
+/* What came of each kind of change to a tree, and what the images consisted of. */
+static void histograms(const struct shared *sh)
+{
+	__u64 nr;
+	int n, i;
+
+	for (n = 0; fz_tree_name(n); n++) {
+		for (nr = 0, i = 0; i < ERRNOS; i++)
+			nr += sh->by_change[n][i];
+		printf("# %s: %llu tried, %llu alive", fz_tree_name(n),
+		       (unsigned long long)nr,
+		       (unsigned long long)sh->by_change[n][0]);
+		for (i = 1; i < ERRNOS; i++)
+			if (sh->by_change[n][i])
+				printf(", %llu %s",
+				       (unsigned long long)sh->by_change[n][i],
+				       strerrorname_np(i) ?: "?");
+		printf("\n");
+	}
+	for (i = 1; i < CKPT_HDR_MAX; i++)
+		if (*ckpt_rec_name(i) != '?')
+			printf("# records past the head, %s: %llu\n",
+			       ckpt_rec_name(i),
+			       (unsigned long long)sh->by_type[i]);
 }
 
 static void summary(const struct shared *sh, __u64 workers, __u64 strays,
@@ -573,9 +674,9 @@ static void summary(const struct shared *sh, __u64 workers, __u64 strays,
 	for (i = 0; hostile_program(i); i++)
 		printf("# of %s came to life: %llu\n", hostile_program(i),
 		       (unsigned long long)sh->by_image[i]);
-	printf("# %llu workers, %llu strays, %.0f seconds, %.1f a second\n",
-	       (unsigned long long)workers, (unsigned long long)strays, seconds,
-	       sh->tried / seconds);
+	printf("# %llu workers, %llu stops, %llu strays, %.0f seconds, %.1f a second\n",
+	       (unsigned long long)workers, (unsigned long long)sh->stopped,
+	       (unsigned long long)strays, seconds, sh->tried / seconds);
 }
 
 /* Workers, one after the other.  Returns the exit status. */
@@ -616,6 +717,7 @@ static int run_workers(struct worker *w, int limit)
 		if (sh->index % BATCH || sh->index == before)
 			sh->index++; /* one that took its worker along */
 	}
+	histograms(sh);
 	summary(sh, workers, strays, now() - w->began);
 	if (sh->gained[0])
 		printf("# privilege: -s %llu: %s\n",
@@ -640,7 +742,7 @@ static int init_main(const struct options *opts)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("proc", "/proc", "proc", 0, NULL))
 		die("/proc");
-	make_images(opts->dir); /* first: what they hold is ours, too */
+	hostile_make_images(opts->dir); /* first: what they hold is ours, too */
 	w.sh = mmap(NULL, sizeof(*w.sh), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (w.sh == MAP_FAILED)
@@ -669,7 +771,7 @@ int main(int argc, char **argv)
 	int option, status;
 	pid_t pid;
 
-	while ((option = getopt(argc, argv, "s:n:t:d:i:w:")) != -1) {
+	while ((option = getopt(argc, argv, "s:n:t:d:i:w:v")) != -1) {
 		if (option == 's')
 			opts.seed = strtoull(optarg, NULL, 0);
 		else if (option == 'n')
@@ -680,11 +782,14 @@ int main(int argc, char **argv)
 			opts.dir = optarg;
 		else if (option == 'i')
 			opts.one = true, opts.only = strtoull(optarg, NULL, 0);
+		else if (option == 'v')
+			opts.tell = true;
 		else if (option == 'w')
 			opts.write_to = optarg;
 		else
 			return 2;
 	}
+	opts.tell |= opts.one;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (unshare(CLONE_NEWPID | CLONE_NEWNS))
 		die("unshare");

@@ -10,12 +10,48 @@
 #define HOSTILE_UID 1000 /* the machine's `tester` */
 #define HOSTILE_IMAGES_MAX 32
 
-/* programs.c: names of the programs whose images are changed; NULL ends. */
+/* programs.c: the table of programs; names of the programs whose images are changed; NULL ends. */
 const char *hostile_program(int n);
 /* The calling process becomes the program; writes a byte to @ready first. */
 void __attribute__((noreturn)) hostile_become(int n, int ready);
+/* What it is made with: CLONE_NEWPID, for the init of a pid namespace. */
+unsigned long hostile_clone_flags(int n);
 /* For a caller that has been given all rights: become the tester. */
 int hostile_drop(void);
+
+/* trees.c: programs of several tasks, for the table */
+void hostile_tree_begin(int ready);
+void hostile_threads(void);
+void hostile_leaderless(void);
+void hostile_wait_exited(void);
+void hostile_family(void);
+void hostile_zombies(void);
+void hostile_sharing(void);
+void hostile_init(void);
+
+/* images.c: DIR/NAME.img of each program that has none yet, or an end */
+void hostile_make_images(const char *dir);
+
+/* relatives.c: the tasks of a restart */
+struct fz_image;
+struct fz_rng;
+struct relatives;
+
+/* Whether it takes more than one. */
+bool hostile_has_relatives(const struct fz_image *img);
+/*
+ * Make those that @img (else @orig, what it was) tells of; they join @dev.  They
+ * are ended by hostile_relatives_end().  NULL: *@err has the errno.
+ */
+struct relatives *hostile_relatives_make(const struct fz_image *img,
+					 const struct fz_image *orig,
+					 struct fz_rng *rng, int dev, int *err);
+/* The @n-th, the root first; 0: there are no more. */
+pid_t hostile_relative(const struct relatives *r, int n);
+void hostile_relatives_end(struct relatives *r);
+void hostile_relatives_free(struct relatives *r);
+/* In a child, the init of namespaces in which it may choose pids: 0, or -1. */
+int hostile_own_namespace(void);
 
 /* rights.c: what a process may do, to be compared */
 struct hostile_rights {

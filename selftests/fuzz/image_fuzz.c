@@ -2,8 +2,8 @@
 /*
  * libFuzzer's target: all that reads an image without a kernel.  The records
  * one by one as the validation sees them, the whole stream through libckpt's
- * reader, the head as restart(1) reads it, and, when the image is good, the
- * core that is made of it.
+ * reader, the head as restart(1) reads it and the plan of the tasks to make,
+ * and, when the image is good, the core that is made of it.
  *
  * What the fuzzer hands in is mostly made by fz_mutate(): the checksums are
  * right, so that it is the checks that decide.
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "hierarchy.h"
 #include "image_build.h"
 #include "mutate.h"
 
@@ -32,7 +33,7 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1,
 
 #define RULES_MAX 4096
 
-static struct fz_image *work, *other, *good, *failed;
+static struct fz_image *work, *other, *good, *grove, *failed;
 
 /* ---- which rules have been met ---- */
 
@@ -113,6 +114,46 @@ static int read_stream(const uint8_t *data, size_t size, size_t chunk)
 	return ret;
 }
 
+/*
+ * Each task of a plan is made exactly once: by its leader if it is a thread, else
+ * by a parent that is there before it.
+ */
+static void check_plan(const struct ckpt_hierarchy *h)
+{
+	__u32 i, next, nr = 1;
+	__u8 *made = calloc(1, h->nr);
+
+	made[0] = 1;
+	for (i = 0; i < h->nr; i++) {
+		if (!made[i])
+			abort();
+		for (next = h->node[i].thread; next; next = h->node[next].next)
+			nr += !made[next]++ && h->node[next].leader == i;
+		for (next = h->node[i].child; next; next = h->node[next].next)
+			nr += !made[next]++ && h->node[next].leader == next;
+	}
+	for (i = 0; i < h->nr; i++)
+		if (made[i] != 1)
+			abort();
+	if (nr != h->nr || h->nr_ghosts > 2 * h->nr)
+		abort();
+	for (i = 0; i < h->nr_ghosts; i++)
+		if (h->ghost[i] < 1 || (i && h->ghost[i] <= h->ghost[i - 1]))
+			abort();
+	free(made);
+}
+
+static void make_plan(const struct ckpt_head *head)
+{
+	struct ckpt_hierarchy *h = NULL;
+
+	if (!ckpt_hierarchy_plan(head, &h))
+		check_plan(h);
+	else if (!*ckpt_error())
+		abort();
+	ckpt_hierarchy_free(h);
+}
+
 static void read_head(const uint8_t *data, size_t size)
 {
 	struct ib_reader r = { .buf = data, .len = size };
@@ -122,6 +163,7 @@ static void read_head(const uint8_t *data, size_t size)
 	if (!ckpt_head_read(img, &head)) {
 		if (r.pos != head.raw_len || !head.header || !head.nr_tasks)
 			abort(); /* read ahead, or the index is wrong */
+		make_plan(&head);
 		ckpt_head_free(&head);
 	}
 	ckpt_image_close(img);
@@ -155,6 +197,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
+/*
+ * Of the good image: with a thread, a child in a group and a session of the dead,
+ * and a zombie.
+ */
+static void make_grove(void)
+{
+	fz_copy(grove, good);
+	if (!fz_tree_grow(grove) || fz_tree_rows(grove) != 4)
+		abort();
+	fz_seal(grove);
+	if (fz_refusal(grove))
+		abort();
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct ib ib;
@@ -166,12 +222,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	work = fz_alloc();
 	other = fz_alloc();
 	good = fz_alloc();
+	grove = fz_alloc();
 	failed = fz_alloc();
-	if (!work || !other || !good || !failed)
+	if (!work || !other || !good || !grove || !failed)
 		abort();
 	ib_good(&ib);
 	fz_load(good, ib.buf, ib.len);
 	ib_free(&ib);
+	make_grove();
 	ib_init(&ib);
 	ib_add_head(&ib);
 	ib_add_err(&ib, "fd 3: a socket");
@@ -196,7 +254,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size,
 
 	fz_load(work, data, size);
 	if (work->nr < 2 || fz_one_in(&rng, 2))
-		fz_copy(work, good);
+		fz_copy(work, fz_one_in(&rng, 2) ? good : grove);
 	if (fz_one_in(&rng, 50)) /* what nobody has thought of */
 		return LLVMFuzzerMutate(data, size, max_size);
 	for (nr = 1 + fz_below(&rng, 3); nr; nr--)

@@ -8,9 +8,10 @@
  * file, the images in DIR); all calls are made by the tester.  Callers, each a
  * process with some threads and a few sessions that they share, make calls
  * whose arguments are right here and wrong there: the table of ioctls and of
- * their fields is made from ckpt.h.  A victim in a frozen group of its own is
- * there to be checkpointed.  A caller lives for two seconds at most; one that
- * cannot be killed within 20 is a hang, and fails.
+ * their fields is made from ckpt.h.  A victim in a frozen group of its own, a
+ * process with a thread and a child, is there to be checkpointed; in one session
+ * of each caller two tasks join, as whoever they say.  A caller lives for two
+ * seconds at most; one that cannot be killed within 20 is a hang, and fails.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -101,6 +102,12 @@ struct tally {
 
 static struct tally *tally;
 static int fds[FDS_MAX], nr_fds, first_image;
+static struct {
+	int fd;
+	__s32 root; /* pid */
+} images[HOSTILE_IMAGES_MAX];
+static int nr_images;
+static int session_image[SESSIONS]; /* of which its sibling is the root */
 static int sessions[SESSIONS];
 static pid_t victim;
 static volatile pid_t sibling[SESSIONS]; /* each waits in its session */
@@ -190,6 +197,24 @@ static void pool_ends(void)
 	pool(syscall(SYS_pidfd_open, getpid(), 0));
 }
 
+/* A task can be restarted alone if it knows who it is. */
+static void note_image(int fd, const char *buf, size_t len)
+{
+	const struct ckpt_hdr_tree_task *t;
+	const struct ckpt_hdr *h;
+	size_t off;
+
+	for (off = 0; off + sizeof(*t) < len; off += h->len) {
+		h = (const void *)(buf + off);
+		t = (const void *)h;
+		if (h->type != CKPT_HDR_TREE_TASK)
+			continue;
+		images[nr_images].fd = fd;
+		images[nr_images++].root = t->pid;
+		return;
+	}
+}
+
 /* The images, as they are and on the way. */
 static void pool_images(const char *dir)
 {
@@ -207,6 +232,7 @@ static void pool_images(const char *dir)
 		len = read(fd, buf, FZ_BYTES_MAX);
 		lseek(fd, 0, SEEK_SET);
 		pool(fd);
+		note_image(fd, buf, len);
 		to = memfd_create("image", MFD_CLOEXEC);
 		if (n < 2 && write(to, buf, len) == len && !lseek(to, 0, 0))
 			pool(to);
@@ -349,15 +375,20 @@ static __u64 right_value(struct fz_rng *rng, enum arg_kind kind, bool first,
 	case FZ_FD:
 		if (!first)
 			return -1;
-		if (fz_one_in(rng, 2))
+		switch (fz_below(rng, 4)) {
+		case 0:
 			return fds[fz_below(rng, nr_fds)];
-		return fds[first_image + fz_below(rng, nr_fds - first_image)];
+		case 1:
+			return fds[first_image +
+				   fz_below(rng, nr_fds - first_image)];
+		}
+		return images[session_image[session]].fd;
 	case FZ_PID:
 		return fz_one_in(rng, 2) ? victim :
 		       fz_one_in(rng, 3) ? 0 :
 					   sibling[session];
-	case FZ_FLAGS: /* a subtree, in place; or fresh pids */
-		return fz_one_in(rng, 2) ? 1 : 0xe0;
+	case FZ_FLAGS: /* a subtree, or a snapshot of it; or fresh pids */
+		return fz_one_in(rng, 2) ? (fz_one_in(rng, 2) ? 1 : 9) : 0xe0;
 	default:
 		return 0;
 	}
@@ -392,17 +423,37 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
+/* Another one that joins, as a task of a tree or as a ghost. */
+static void start_second(struct ckpt_ioc_restart *arg)
+{
+	struct fz_rng rng = { .state = seed + getpid() };
+
+	if (fork())
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	arg->task = fz_one_in(&rng, 3) ? (int)fz_rand(&rng) :
+					 arg->task + (int)fz_below(&rng, 5);
+	if (fz_one_in(&rng, 2))
+		arg->flags = RESTART_GHOST;
+}
+
 /* A child that joins the session, so that a coordinator may find it. */
 static void start_sibling(int n)
 {
 	struct ckpt_ioc_restart arg = { .size = sizeof(arg) };
-	pid_t pid = fork();
+	static int next;
+	pid_t pid;
 
+	session_image[n] = next++ % nr_images;
+	arg.task = images[session_image[n]].root;
+	pid = fork();
 	if (pid) {
 		sibling[n] = pid;
 		return;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (n == SESSIONS - 1)
+		start_second(&arg);
 	arg.fd = -1;
 	arg.logfd = -1;
 	for (;;) {
@@ -510,25 +561,6 @@ static void __attribute__((noreturn)) caller_main(__u64 nr)
 
 /* ---- around them ---- */
 
-static pid_t start_victim(void)
-{
-	pid_t pid = fork();
-	int fd, null;
-
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close_range(3, ~0U, 0);
-	null = open("/dev/null", O_RDWR);
-	for (fd = 0; fd < 3; fd++)
-		dup2(null, fd);
-	close(null);
-	if (hostile_drop() || prctl(PR_SET_DUMPABLE, 1))
-		_exit(1);
-	for (;;)
-		pause();
-}
-
 static void put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);
@@ -536,6 +568,44 @@ static void put(const char *path, const char *text)
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		die(path);
 	close(fd);
+}
+
+static void __attribute__((noreturn)) idle(void)
+{
+	for (;;)
+		pause();
+}
+
+static void *idle_thread(void *arg)
+{
+	(void)arg;
+	idle();
+}
+
+/* In its group, before it has anybody else. */
+static pid_t start_victim(void)
+{
+	pid_t pid = fork();
+	pthread_t thread;
+	char text[32];
+	int fd, null;
+
+	if (pid)
+		return pid;
+	snprintf(text, sizeof(text), "%d", getpid());
+	put(GROUP "/cgroup.procs", text);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close_range(3, ~0U, 0);
+	null = open("/dev/null", O_RDWR);
+	for (fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	close(null);
+	if (hostile_drop() || prctl(PR_SET_DUMPABLE, 1) ||
+	    pthread_create(&thread, NULL, idle_thread, NULL))
+		_exit(1);
+	if (!fork())
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	idle();
 }
 
 /* Returns 0, or -1: it is still there. */
@@ -612,14 +682,10 @@ static int report(void)
 
 static void set_up(const char *dir)
 {
-	char text[32];
-
 	mkdir(GROUP, 0755);
 	if (chown(GROUP "/cgroup.freeze", HOSTILE_UID, HOSTILE_UID))
 		die(GROUP);
 	victim = start_victim();
-	snprintf(text, sizeof(text), "%d", victim);
-	put(GROUP "/cgroup.procs", text);
 	pool_paths();
 	pool_ends();
 	pool_images(dir);

@@ -74,7 +74,7 @@ __u32 fz_below(struct fz_rng *rng, __u32 n)
 
 bool fz_one_in(struct fz_rng *rng, __u32 n)
 {
-	return !fz_below(rng, n);
+	return !fz_below(rng, n) && !rng->plain;
 }
 
 /* ---- images ---- */
@@ -161,14 +161,13 @@ static void move_offsets(struct fz_image *img, int from, long by)
 }
 
 /* Put @len bytes in at record @n, as a record of their own. */
-static void record_insert(struct fz_image *img, int n, const void *rec,
-			  size_t len)
+bool fz_rec_insert(struct fz_image *img, int n, const void *rec, size_t len)
 {
 	size_t at = n < img->nr ? img->rec[n].off : img->len;
 
 	if (img->nr == FZ_RECORDS_MAX || img->len + len > FZ_BYTES_MAX ||
 	    at % 8 || (len % 8 && n < img->nr))
-		return;
+		return false;
 	memmove(img->buf + at + len, img->buf + at, img->len - at);
 	memcpy(img->buf + at, rec, len);
 	memmove(&img->rec[n + 1], &img->rec[n],
@@ -177,9 +176,10 @@ static void record_insert(struct fz_image *img, int n, const void *rec,
 	img->len += len;
 	img->nr++;
 	move_offsets(img, n + 1, len);
+	return true;
 }
 
-static void record_remove(struct fz_image *img, int n)
+void fz_rec_remove(struct fz_image *img, int n)
 {
 	struct fz_rec r = img->rec[n];
 
@@ -227,6 +227,10 @@ static __u64 csum_pgarr(const struct ckpt_rec_front *f, size_t len)
 	XXH64_state_t *hash = XXH64_createState();
 	__u64 one;
 
+	if (((const struct ckpt_hdr_pgarr *)f)->compress) {
+		pages = 0;
+		head = len;
+	}
 	XXH64_reset(hash, ckpt_hdr_seed(&f->h));
 	XXH64_update(hash, f + 1, head - sizeof(*f));
 	for (i = 0; i < pages; i++, page += CKPT_PAGE_SIZE) {
@@ -605,8 +609,8 @@ static void swap_records(struct fz_image *img, struct fz_rng *rng)
 
 	if (copy && to < img->nr) {
 		memcpy(copy, img->buf + r.off, r.len);
-		record_remove(img, n);
-		record_insert(img, to < img->nr ? to : img->nr, copy, r.len);
+		fz_rec_remove(img, n);
+		fz_rec_insert(img, to < img->nr ? to : img->nr, copy, r.len);
 	}
 	free(copy);
 }
@@ -627,7 +631,7 @@ static void splice_records(struct fz_image *img, const struct fz_image *from,
 		if (!copy)
 			return;
 		memcpy(copy, from->buf + r.off, r.len);
-		record_insert(img, to, copy, r.len);
+		fz_rec_insert(img, to, copy, r.len);
 		if (from == img && n >= to)
 			n++;
 		free(copy);
@@ -645,8 +649,8 @@ static void replace_record(struct fz_image *img, const struct fz_image *from,
 	other = pick_of_type(from, rng, type_of(img, n));
 	if (other < 0)
 		return;
-	record_remove(img, n);
-	record_insert(img, n, fz_at(from, other), from->rec[other].len);
+	fz_rec_remove(img, n);
+	fz_rec_insert(img, n, fz_at(from, other), from->rec[other].len);
 }
 
 static const char *const texts[] = {
@@ -742,7 +746,9 @@ void fz_mutate(struct fz_image *img, const struct fz_image *donor,
 
 	if (!img->nr || !donor->nr)
 		return;
-	if (what < 55)
+	if (what < 12 && fz_tree_rows(img))
+		fz_tree_mutate(img, rng);
+	else if (what < 55)
 		change_field(img, rng);
 	else if (what < 63)
 		change_ref(img, rng);
@@ -759,7 +765,7 @@ void fz_mutate(struct fz_image *img, const struct fz_image *donor,
 	else if (what < 93)
 		replace_record(img, donor, rng);
 	else if (what < 97)
-		record_remove(img, pick_record(img, rng));
+		fz_rec_remove(img, pick_record(img, rng));
 	else if (what < 99)
 		resize_record(img, rng);
 	else

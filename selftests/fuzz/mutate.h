@@ -20,9 +20,11 @@
 /**
  * struct fz_rng - source of random numbers
  * @state: the seed, and what has become of it
+ * @plain: what happens once in a while does not happen: fz_one_in() is false
  */
 struct fz_rng {
 	__u64 state;
+	bool plain;
 };
 
 /**
@@ -63,6 +65,13 @@ void fz_load(struct fz_image *img, const void *buf, size_t len);
 void fz_copy(struct fz_image *to, const struct fz_image *from);
 void *fz_at(const struct fz_image *img, int n);
 
+/*
+ * Put @len bytes in as record @n (false: there is no room), or take it out; no
+ * other record changes.
+ */
+bool fz_rec_insert(struct fz_image *img, int n, const void *rec, size_t len);
+void fz_rec_remove(struct fz_image *img, int n);
+
 /* Right checksums, digest and number of records. */
 void fz_seal(struct fz_image *img);
 /* What the validation without machine says of it: NULL, or why not. */
@@ -72,5 +81,18 @@ void fz_repair(struct fz_image *img);
 /* One random change; @donor may lend records.  Neither sealed nor repaired. */
 void fz_mutate(struct fz_image *img, const struct fz_image *donor,
 	       struct fz_rng *rng);
+
+/* mutate_tree.c: what tasks are to each other.  How many rows are there? */
+int fz_tree_rows(const struct fz_image *img);
+/* Name of the @n-th kind of change; NULL: there are no more. */
+const char *fz_tree_name(int n);
+/* Whether what comes of it must not come to life. */
+bool fz_tree_fatal(int n);
+/* Make it; false: the image has not what it takes, or is another one now. */
+bool fz_tree_change(struct fz_image *img, int n, struct fz_rng *rng);
+/* A thread, a child in groups of the dead and a zombie for the root. */
+bool fz_tree_grow(struct fz_image *img);
+/* A random one; its number, or -1. */
+int fz_tree_mutate(struct fz_image *img, struct fz_rng *rng);
 
 #endif /* _FUZZ_MUTATE_H */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The programs whose images are changed: small ones, which between them have
- * every kind of state that an image can hold.  A step that the machine does
- * not know (protection keys, say) is left out.
+ * every kind of state that an image can hold; those of several tasks are in
+ * trees.c.  A step that the machine does not know (protection keys, say) is left
+ * out.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -299,17 +300,25 @@ static const struct {
 	const char *name;
 	void (*become)(void);
 	void (*wait)(void);
+	unsigned long flags; /* of clone() */
+	bool tree; /* it has other tasks */
 } programs[] = {
-	{ "idle", become_idle, wait_pause },
-	{ "files", become_files, wait_pause },
-	{ "pipes", become_pipes, wait_poll },
-	{ "timers", become_timers, wait_sleep },
-	{ "signals", become_signals, wait_futex },
-	{ "memory", become_memory, wait_pause },
-	{ "filtered", become_filtered, wait_sleep },
-	{ "strict", become_idle, wait_strict },
-	{ "task", become_task, wait_cpu_clock },
-	{ "spin", become_pipes, wait_spin },
+	{ "idle", become_idle, wait_pause, 0, false },
+	{ "files", become_files, wait_pause, 0, false },
+	{ "pipes", become_pipes, wait_poll, 0, false },
+	{ "timers", become_timers, wait_sleep, 0, false },
+	{ "signals", become_signals, wait_futex, 0, false },
+	{ "memory", become_memory, wait_pause, 0, false },
+	{ "filtered", become_filtered, wait_sleep, 0, false },
+	{ "strict", become_idle, wait_strict, 0, false },
+	{ "task", become_task, wait_cpu_clock, 0, false },
+	{ "spin", become_pipes, wait_spin, 0, false },
+	{ "threads", hostile_threads, wait_futex, 0, true },
+	{ "leaderless", hostile_leaderless, hostile_wait_exited, 0, true },
+	{ "family", hostile_family, wait_pause, 0, true },
+	{ "zombies", hostile_zombies, wait_sleep, 0, true },
+	{ "sharing", hostile_sharing, wait_poll, 0, true },
+	{ "container", hostile_init, wait_pause, CLONE_NEWPID, true },
 };
 
 const char *hostile_program(int n)
@@ -319,8 +328,15 @@ const char *hostile_program(int n)
 		       NULL;
 }
 
+unsigned long hostile_clone_flags(int n)
+{
+	return programs[n].flags;
+}
+
 void hostile_become(int n, int ready)
 {
+	if (programs[n].tree)
+		hostile_tree_begin(ready);
 	programs[n].become();
 	say_ready(ready);
 	programs[n].wait();

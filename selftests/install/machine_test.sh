@@ -51,7 +51,7 @@ test_man() {
 		[ ! -s "$log" ]
 		ok $? "man $page: no warnings"
 		col -b <text | tee "$log" | grep -q '^SEE ALSO' &&
-			grep -qE "^ +$page - " "$log"
+			grep -qE "^ +$page(,.*)? - " "$log"
 		ok $? "man $page: from NAME to SEE ALSO"
 	done
 }
@@ -88,7 +88,8 @@ offers() {
 
 # The long options that a manual page has, with = where an argument follows.
 options_of() {
-	sed -n 's/\\-/-/g;s/\\f.//g;/^\.B[RI]* -/p' "/repo/user/man/$1.1" |
+	awk '/^\.TP/ { getline; print }' "/repo/user/man/$1.1" |
+		sed -n 's/\\-/-/g;s/\\f.//g;/^\.B[RI]* -/p' |
 		grep -oE -e '--[a-z][a-z-]*=?' | sort -u
 }
 

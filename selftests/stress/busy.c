@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: busy [-m KIB] [-n COUNT] [-l MS] plain|exits|execs|forks|maps|files|saves
+ * usage: busy [-t] [-m KIB] [-n COUNT] [-l MS] plain|exits|execs|forks|maps|files|saves
  *
  * A workload for the stress loops: it is never idle, and verifies itself at
  * every turn.  What any workload does: it changes the file "beat" while it goes
  * on, and ends with status 0 when there is a file "end", with another one, and
  * a line on stderr, when something is not what it was.
+ *
+ * With -t it is a tree, whose members do what is asked for: see grove.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,29 +25,26 @@
 #include <time.h>
 #include <unistd.h>
 #include <linux/ckpt.h>
+#include "busy.h"
 
 #define PAGE 4096UL
 #define SLOTS 24
 #define SLOT_PAGES 8
 #define FILES 4
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define WRONG 3 /* exit status */
 
-static uint64_t count; /* turns so far */
+uint64_t count;
+int busy_alone;
 static uint64_t *ballast;
 static size_t ballast_words;
 static size_t ballast_kib = 1024;
 static unsigned int random_state;
 static unsigned int life_ms = 300; /* exits: how long at the most */
 
-#define CHECK(cond)                                                   \
-	do {                                                          \
-		if (!(cond)) {                                        \
-			fprintf(stderr, "busy: turn %llu: %s (%m)\n", \
-				(unsigned long long)count, #cond);    \
-			exit(WRONG);                                  \
-		}                                                     \
-	} while (0)
+void busy_seed(void)
+{
+	random_state = getpid() + count;
+}
 
 static unsigned int choose(unsigned int below)
 {
@@ -113,13 +113,16 @@ static void turn_exits(char **argv)
 /* The count goes on, and so does all that follows from it. */
 static void turn_execs(char **argv)
 {
-	char text[32], kib[32];
+	char text[32], kib[32], where[64];
 
 	if (!choose(2))
 		return;
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)count);
 	snprintf(kib, sizeof(kib), "%zu", ballast_kib);
-	execl("/proc/self/exe", argv[0], "-m", kib, "-n", text, "execs", NULL);
+	snprintf(where, sizeof(where), "%d,%d,%d", place.member, place.in,
+		 place.out);
+	execl("/proc/self/exe", argv[0], "-m", kib, "-n", text, "-p", where,
+	      "execs", NULL);
 	CHECK(!"execl");
 }
 
@@ -311,31 +314,66 @@ static void beat(int fd)
 	CHECK(pwrite(fd, text, n, 0) == n);
 }
 
+static void (*turn)(char **argv);
+static char **arguments;
+
+void busy_turn(void)
+{
+	count++;
+	ballast_turn();
+	turn(arguments);
+}
+
+/* In a tree it is the members who have turns. */
+static void run(bool tree)
+{
+	int fd = open("beat", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	CHECK(fd >= 0);
+	if (tree)
+		grove_plant();
+	while (access("end", F_OK)) {
+		if (!tree) {
+			busy_turn();
+			beat(fd);
+		} else if (grove_turn()) {
+			count++;
+			ballast_turn();
+			beat(fd);
+		}
+	}
+	if (tree)
+		grove_end();
+}
+
 int main(int argc, char **argv)
 {
-	void (*turn)(char **argv);
-	int c, fd;
+	bool tree = false;
+	int c;
 
-	while ((c = getopt(argc, argv, "m:n:l:")) != -1) {
+	while ((c = getopt(argc, argv, "m:n:l:p:t")) != -1) {
 		if (c == 'm')
 			ballast_kib = strtoul(optarg, NULL, 10);
 		else if (c == 'n')
 			count = strtoull(optarg, NULL, 10);
 		else if (c == 'l')
 			life_ms = strtoul(optarg, NULL, 10);
-		else
+		else if (c == 't')
+			tree = true;
+		else if (c != 'p' || sscanf(optarg, "%d,%d,%d", &place.member,
+					    &place.in, &place.out) != 3)
 			return 2;
 	}
+	arguments = argv;
 	turn = turn_of(argv[optind]);
-	random_state = getpid() + count;
+	/* no process of several threads does this */
+	busy_alone = turn == turn_saves;
+	busy_seed();
+	if (tree) /* all have as much together as one has otherwise */
+		ballast_kib /= MEMBERS + 1;
 	ballast_fill();
-	fd = open("beat", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	CHECK(fd >= 0);
-	while (access("end", F_OK)) {
-		count++;
-		ballast_turn();
-		beat(fd);
-		turn(argv);
-	}
+	if (place.member >= 0)
+		grove_member();
+	run(tree);
 	return 0;
 }

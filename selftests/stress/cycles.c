@@ -35,7 +35,7 @@ static bool cycle(struct target *t, struct tool *restart)
 			wrong("status %d of a killed program", restart->status);
 	}
 	tool_start(restart, "message", back);
-	if (beats(20))
+	if (beats(60))
 		return true;
 	wrong("it does not go on");
 	return false;

@@ -115,10 +115,43 @@ static void kill_it(struct round *r)
 	target_kill(&r->target);
 }
 
-/* Its group has no memory left: the only process to kill is frozen. */
+/* The root makes another one. */
+static void kill_member(struct round *r)
+{
+	pid_t pid = target_member(r->nr);
+
+	if (pid > 0)
+		kill(pid, SIGKILL);
+}
+
+/* Out of the group that is frozen, or to be. */
+static void move_member(struct round *r)
+{
+	pid_t pid = target_member(r->nr);
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	if (pid > 0)
+		write_text(OTHER "/cgroup.procs", text);
+}
+
+static void move_member_home(struct round *r)
+{
+	char pids[4096], *pid, *save;
+
+	(void)r;
+	if (!read_text(OTHER "/cgroup.procs", pids, sizeof(pids)))
+		return;
+	for (pid = strtok_r(pids, "\n", &save); pid;
+	     pid = strtok_r(NULL, "\n", &save))
+		write_text(HOME "/cgroup.procs", pid);
+}
+
+/* Its group has no memory left: all processes that can be killed are frozen. */
 static void oom_kill_it(struct round *r)
 {
 	(void)r;
+	write_text(HOME "/memory.oom.group", "1");
 	write_text(HOME "/memory.max", "64K");
 }
 
@@ -127,6 +160,7 @@ static void oom_over(struct round *r)
 	int64_t limit = now() + 10 * SEC;
 
 	write_text(HOME "/memory.max", "max");
+	write_text(HOME "/memory.oom.group", "0");
 	while (!target_gone(&r->target) && now() < limit)
 		pause_us(1000);
 	if (r->target.alive)
@@ -411,6 +445,15 @@ const struct scene scenes[] = {
 	  .disturb = oom_kill_it,
 	  .mend = oom_over,
 	  .may_die = true },
+	{ .name = "one of it is killed",
+	  .mode = "maps",
+	  .disturb = kill_member,
+	  .tree = true },
+	{ .name = "one of it is moved",
+	  .mode = "forks",
+	  .disturb = move_member,
+	  .mend = move_member_home,
+	  .tree = true },
 	{ .name = "it is thawed", .mode = "plain", .disturb = thaw_it },
 	{ .name = "it is moved and its group removed",
 	  .mode = "plain",

@@ -11,8 +11,9 @@
  *	-p NUMBER	of scenes that the seed chooses (0: all)
  *	-S SEED		of the moments (from the clock; printed)
  *
- * COMMAND is the workload of all scenes, in place of `busy`, which is looked
- * for in PATH.  Runs as root in an empty directory.  Prints TAP.
+ * Each scene is played with a single process, and with a tree.  COMMAND is the
+ * workload of all scenes, in place of `busy`, which is looked for in PATH.  Runs
+ * as root in an empty directory.  Prints TAP.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -138,6 +139,8 @@ static void check_target(struct round *r, const struct scene *s)
 
 static void one_round(struct round *r, const struct scene *s)
 {
+	bool disturbed = false;
+
 	if (!r->target.alive)
 		target_start(&r->target);
 	if (!beats(15) && !s->may_die)
@@ -145,11 +148,12 @@ static void one_round(struct round *r, const struct scene *s)
 	checkpoint_start(r);
 	if (s->disturb) {
 		await_moment(r);
-		if (r->tool.pid)
+		disturbed = r->tool.pid;
+		if (disturbed)
 			s->disturb(r);
 	}
 	tool_wait(&r->tool);
-	if (s->mend)
+	if (s->mend && disturbed)
 		s->mend(r);
 	if (r->tool.status != 128 + 9) /* killed by the scene */
 		verdict(r, &r->tool, "image");
@@ -158,7 +162,7 @@ static void one_round(struct round *r, const struct scene *s)
 		try_restart(r, s, "image");
 }
 
-static int64_t usual; /* ns */
+static int64_t usual[2]; /* ns; of a tree the second */
 
 /* How long a checkpoint takes that is left alone; measured once. */
 static int64_t usual_time(struct round *r)
@@ -166,8 +170,8 @@ static int64_t usual_time(struct round *r)
 	int64_t sum = 0;
 	int i;
 
-	if (usual)
-		return usual;
+	if (usual[r->tree])
+		return usual[r->tree];
 
 	target_start(&r->target);
 	for (i = 0; i < 3 && beats(15); i++) {
@@ -177,8 +181,8 @@ static int64_t usual_time(struct round *r)
 		if (target_gone(&r->target))
 			target_start(&r->target);
 	}
-	usual = sum / 3;
-	return usual;
+	usual[r->tree] = sum / 3;
+	return usual[r->tree];
 }
 
 /* The next tool clears up what a killed one has left. */
@@ -187,7 +191,7 @@ static void clear_up(struct round *r)
 	char pid[16];
 	const char *const argv[] = { "checkpoint", "-o", "image", pid, NULL };
 	const char *what;
-	int64_t limit = now() + 5 * SEC;
+	int64_t limit = now() + 20 * SEC;
 
 	if (!r->target.alive)
 		target_start(&r->target);
@@ -204,19 +208,24 @@ static void clear_up(struct round *r)
 	wrong("left behind: %s", what);
 }
 
-static void play(const struct scene *s)
+static void play(const struct scene *s, bool tree)
 {
 	/* with enough to write that something can happen meanwhile */
-	char life[16];
-	const char *const busy[] = {
-		"busy",	 "-l", life, "-m", s->disturb ? "8192" : "1024",
-		s->mode, NULL
-	};
-	struct round r = { .target.argv = command ?: busy };
+	char life[16], name[128];
+	const char *const busy[] = { "busy",
+				     "-l",
+				     life,
+				     "-m",
+				     s->disturb ? "8192" : "1024",
+				     s->mode,
+				     tree ? "-t" : NULL,
+				     NULL };
+	struct round r = { .target.argv = command ?: busy, .tree = tree };
 	int64_t end;
 
+	snprintf(name, sizeof(name), "%s%s", tree ? "a tree: " : "", s->name);
 	snprintf(life, sizeof(life), "%lld",
-		 usual ? (long long)(3 * usual / MS) : 300);
+		 usual[tree] ? (long long)(3 * usual[tree] / MS) : 300);
 	if (!s->unloads)
 		module_hold();
 	r.usual = usual_time(&r);
@@ -233,15 +242,15 @@ static void play(const struct scene *s)
 		 (!max_rounds || r.nr < max_rounds));
 	clear_up(&r);
 	if (scene_seconds >= LONG)
-		growth_end(s->name, r.nr);
+		growth_end(name, r.nr);
 	nr_rounds += r.nr;
 	module_let_go();
 	if (s->sure && !r.images)
 		wrong("there was no image at all");
 	say("%s: %u rounds: %u images, %u errors, %u restarts, %u times dead",
-	    s->name, r.nr, r.images, r.errors, r.restarts, r.died);
+	    name, r.nr, r.images, r.errors, r.restarts, r.died);
 	tell_errors();
-	result(s->name);
+	result(name);
 }
 
 /* Of @left scenes *@wanted are still to be picked. */
@@ -260,10 +269,47 @@ static bool chosen(const char *name)
 	return !only || strstr(name, only);
 }
 
-static void play_all(void)
+/* A workload that we are given is whatever it is. */
+static bool fits(const struct scene *s, bool tree)
+{
+	return tree ? !command : command || !s->tree;
+}
+
+static void play_scenes(void)
+{
+	unsigned int i, tree, left = 0, wanted = picks;
+
+	for (i = 0; i < 2 * nr_scenes; i++)
+		left += fits(&scenes[i / 2], i % 2);
+	for (i = 0; i < 2 * nr_scenes; i++) {
+		tree = i % 2;
+		if (fits(&scenes[i / 2], tree) && picked(left--, &wanted) &&
+		    chosen(scenes[i / 2].name))
+			play(&scenes[i / 2], tree);
+	}
+}
+
+/* Where only a few scenes are played, one of the two workloads has to do. */
+static void play_cycles(void)
 {
 	const char *const busy[] = { "busy", "maps", NULL };
-	unsigned int i, wanted = picks;
+	const char *const tree[] = { "busy", "maps", "-t", NULL };
+	bool both = !picks && !command, first = both || below(2) || command;
+
+	if (!nr_cycles || !chosen("cycles"))
+		return;
+	if (first) {
+		cycles(command ?: busy, nr_cycles);
+		result("cycles of checkpoint and restart in place");
+	}
+	if (both || !first) {
+		cycles(tree, nr_cycles);
+		result("a tree: cycles of checkpoint and restart in place");
+	}
+}
+
+static void play_all(void)
+{
 	pthread_t thread;
 
 	thorough = scene_seconds >= LONG || nr_cycles >= 100;
@@ -271,9 +317,7 @@ static void play_all(void)
 		exit(1);
 	if (scene_seconds < LONG)
 		growth_begin();
-	for (i = 0; i < nr_scenes; i++)
-		if (picked(nr_scenes - i, &wanted) && chosen(scenes[i].name))
-			play(&scenes[i]);
+	play_scenes();
 	if (scene_seconds < LONG)
 		growth_end("all scenes", nr_rounds);
 	result("nothing grows");
@@ -284,10 +328,7 @@ static void play_all(void)
 	if (other_answers || (!only && !picks && !busy_answers))
 		wrong("rmmod of a module in use");
 	result("rmmod says busy all the while");
-	if (nr_cycles && chosen("cycles")) {
-		cycles(command ?: busy, nr_cycles);
-		result("cycles of checkpoint and restart in place");
-	}
+	play_cycles();
 }
 
 static unsigned int parse(int argc, char **argv)

@@ -77,6 +77,8 @@ int run(const char *const argv[]);
 
 void target_start(struct target *t);
 void target_kill(struct target *t);
+/* A process of a tree, not its root; 0: it is none, or has none yet. */
+pid_t target_member(unsigned int nr);
 /* Looks whether it has ended. */
 bool target_gone(struct target *t);
 /* Waits until the workload has gone on. */
@@ -102,6 +104,7 @@ struct round {
 	struct target target;
 	struct tool tool, second;
 	unsigned int nr;
+	bool tree; /* the workload is one */
 	int64_t usual; /* ns that the tool takes when nothing happens */
 	unsigned int images, errors, restarts, died;
 };
@@ -118,6 +121,7 @@ struct round {
  * @sure: nothing prevents images
  * @unloads: nobody else holds the module meanwhile
  * @may_refuse: its images need not be restartable
+ * @tree: only a tree has it
  */
 struct scene {
 	const char *name;
@@ -125,7 +129,7 @@ struct scene {
 	void (*disturb)(struct round *r);
 	void (*mend)(struct round *r);
 	void (*alone)(struct round *r);
-	bool may_die, may_refuse, sure, unloads;
+	bool may_die, may_refuse, sure, unloads, tree;
 };
 
 extern const struct scene scenes[];

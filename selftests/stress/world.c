@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "busy.h"
 #include "stress.h"
 
 int64_t tool_limit = 60 * SEC;
@@ -205,6 +206,7 @@ void target_start(struct target *t)
 
 	unlink("end");
 	unlink("beat");
+	unlink("members");
 	t->pid = fork();
 	if (!t->pid) {
 		snprintf(text, sizeof(text), "%d", getpid());
@@ -214,6 +216,17 @@ void target_start(struct target *t)
 	}
 	t->alive = true;
 	t->status = -1;
+}
+
+pid_t target_member(unsigned int nr)
+{
+	struct member m[MEMBERS] = { 0 };
+	int fd = open("members", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, m, sizeof(m));
+
+	if (fd >= 0)
+		close(fd);
+	return n == sizeof(m) ? m[nr % MEMBERS].pid : 0;
 }
 
 bool target_gone(struct target *t)
@@ -313,6 +326,20 @@ static void look_at_processes(void)
 		closedir(dir);
 }
 
+/* Which they are, and where. */
+static void look_at_group(const char *pids)
+{
+	char path[64], stat[128] = "", stack[300] = "";
+	int pid = atoi(pids);
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	read_text(path, stat, sizeof(stat));
+	stat[strcspn(stat, "\n")] = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+	read_text(path, stack, sizeof(stack));
+	snprintf(left, sizeof(left), "in the group: %s; %s", stat, stack);
+}
+
 const char *leftovers(void)
 {
 	char text[32];
@@ -321,7 +348,7 @@ const char *leftovers(void)
 	nftw(CGROUPS, look, 16, FTW_PHYS);
 	if (!left[0] && read_text(HOME "/cgroup.procs", text, sizeof(text)) &&
 	    text[0])
-		snprintf(left, sizeof(left), "processes in the group");
+		look_at_group(text);
 	if (!left[0])
 		look_at_processes();
 	return left[0] ? left : NULL;

@@ -15,6 +15,7 @@
 #define CORE "unit.core"
 
 static char notes[4096]; /* what the library said */
+static pid_t only; /* process that is asked for, or 0 */
 
 /* Write the core of what is in memory. */
 static int core_of(const void *buf, size_t len)
@@ -26,7 +27,7 @@ static int core_of(const void *buf, size_t len)
 	    lseek(fd, 0, SEEK_SET))
 		abort();
 	memset(notes, 0, sizeof(notes));
-	ret = ckpt_core_write(fd, CORE, to);
+	ret = ckpt_core_write_one(fd, CORE, only, to);
 	fclose(to);
 	close(fd);
 	return ret;
@@ -106,11 +107,12 @@ static int all_are(const __u8 *p, size_t len, __u8 value)
 static void test_memory(const struct core_file *c)
 {
 	const Elf64_Phdr *s;
+	__u8 text[2 * CKPT_PAGE_SIZE];
 	const __u8 *p;
 	int good;
 
-	good = c->e->e_type == ET_CORE && c->e->e_phnum == 4;
-	tap_ok(good, "a core of the notes and three areas");
+	good = c->e->e_type == ET_CORE && c->e->e_phnum == 5;
+	tap_ok(good, "a core of the notes and four areas");
 	s = core_seg(c, IB_CODE);
 	good = s && !s->p_filesz && s->p_memsz == 2 * CKPT_PAGE_SIZE;
 	tap_ok(good, "a mapped file stays in the file");
@@ -125,6 +127,12 @@ static void test_memory(const struct core_file *c)
 	       all_are(p + 4 * CKPT_PAGE_SIZE, 3 * CKPT_PAGE_SIZE, 0) &&
 	       all_are(p + 7 * CKPT_PAGE_SIZE, CKPT_PAGE_SIZE, 0x5a);
 	tap_ok(good, "its contents are at their places, zeros between them");
+	s = core_seg(c, IB_PACKED);
+	ib_text_pages(text);
+	good = s && s->p_filesz == 2 * sizeof(text) &&
+	       !memcmp(c->at + s->p_offset, text, sizeof(text)) &&
+	       !memcmp(c->at + s->p_offset + sizeof(text), text, sizeof(text));
+	tap_ok(good, "packed contents are unpacked");
 	s = core_seg(c, IB_STACK);
 	good = s && !s->p_filesz && s->p_memsz == 4 * CKPT_PAGE_SIZE;
 	tap_ok(good, "an area without contents takes no room");
@@ -280,7 +288,7 @@ static void build_three(struct ib *ib)
 	ib_add_memory(ib);
 	m = ib_find(ib, CKPT_HDR_MM, 1);
 	m->objref = REF_MM + 1;
-	for (i = 2; i < 4; i++) {
+	for (i = NTH_RUN_SHMEM; i < 2 * NTH_RUN_SHMEM; i++) {
 		p = ib_find(ib, CKPT_HDR_PGARR, i);
 		p->mm_objref = REF_MM + 1;
 	}
@@ -323,6 +331,20 @@ static void test_processes(void)
 	munmap(c.at, c.len);
 	unlink(CORE ".1234");
 	unlink(CORE ".1236");
+	only = IB_PID + 2;
+	good = !core_of(ib.buf, ib.len) && is_there(CORE) &&
+	       !is_there(CORE ".1234") && !is_there(CORE ".1236");
+	tap_ok(good, "the one that is asked for alone");
+	c = core_map(CORE);
+	core_note(&c, NT_PRSTATUS, 0, &one, sizeof(one));
+	tap_ok(one.pr_pid == IB_PID + 2, "and it is that one");
+	test_memory(&c);
+	munmap(c.at, c.len);
+	unlink(CORE);
+	only = IB_PID + 1;
+	good = core_of(ib.buf, ib.len) == -ESRCH && !is_there(CORE);
+	tap_ok(good, "a thread is no process");
+	only = 0;
 	good = core_of(ib.buf, ib.len - 1) == -EINVAL &&
 	       !is_there(CORE ".1234");
 	tap_ok(good, "neither is there if the image is cut short");

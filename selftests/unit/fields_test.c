@@ -75,6 +75,8 @@ enum {
 	type_of_mm = CKPT_HDR_MM,
 	type_of_vma = CKPT_HDR_VMA,
 	type_of_pgarr = CKPT_HDR_PGARR,
+	type_of_shmem = CKPT_HDR_SHMEM,
+	type_of_eventfd = CKPT_HDR_EVENTFD,
 	type_of_task = CKPT_HDR_TASK,
 	type_of_cpu = CKPT_HDR_CPU,
 	type_of_xstate = CKPT_HDR_XSTATE,
@@ -89,6 +91,7 @@ enum {
 
 /* The good image's n-th FILE record. */
 enum { NTH_DEV, NTH_REG, NTH_READER, NTH_WRITER, NTH_DIR, NTH_EXTERNAL };
+enum { NTH_MEMFD = NTH_EXTERNAL + 1, NTH_EVENTFD, NTH_FIFO };
 
 static void record_rules(void)
 {
@@ -128,6 +131,16 @@ static void head_rules(void)
 	BAD(header_arch, 0, "header_arch: absurd size of the vdso",
 	    r->vdso_size = 1ULL << 40);
 	BAD(container, 0, "container: subtree neither 0 nor 1", r->subtree = 2);
+	BAD(container, 0, "container: pid_ns does not fit", r->pid_ns = 2);
+	BAD(container, 0, "container: pid_ns does not fit", r->subtree = 0);
+	FINE(container, 0, r->pid_ns = 1);
+	FINE(container, 0, (r->pid_ns = 1, r->subtree = 0));
+	BAD(container, 0, "container: bad last pid", r->last_pid = 1);
+	BAD(container, 0, "container: bad last pid",
+	    (r->pid_ns = 1, r->last_pid = -1));
+	BAD(container, 0, "container: bad last pid",
+	    (r->pid_ns = 1, r->last_pid = CKPT_PID_MAX + 1));
+	FINE(container, 0, (r->pid_ns = 1, r->last_pid = CKPT_PID_MAX));
 	BAD(container, 0, "container: bad length of lsm", r->lsm_len = 0);
 	BAD(container, 0, "container: bad length of lsm", r->lsm_len = -1);
 	BAD(container, 0, "container: length does not match", r->lsm_len = 3);
@@ -152,6 +165,8 @@ static void tree_rules(void)
 	BAD(tree_task, 0, "tree_task: negative id", r->sid = -1);
 	BAD(tree_task, 0, "tree_task: bad exit signal", r->exit_signal = 65);
 	BAD(tree_task, 0, "tree_task: bad exit signal", r->exit_signal = -2);
+	BAD(tree_task, 0, "tree_task: process without an exit signal",
+	    r->exit_signal = -1);
 	BAD(tree_task, 0, "tree_task: thread with an exit signal", r->tgid = 5);
 	BAD(tree_task, 0, "tree_task: bad number of pid levels",
 	    r->nr_levels = 0);
@@ -161,10 +176,15 @@ static void tree_rules(void)
 	BAD(tree_task, 0, "tree_task: pid of a level not positive",
 	    (r->nr_levels = 2, r->cgroup_len -= 4, r->pids[1] = 0));
 	BAD(tree_task, 0, "tree_task: first level's pid differs", r->pids[0]++);
-	BAD(tree_task, 0, "tree_task: exit state not supported",
-	    r->exit_state = 32);
+	BAD(tree_task, 0, "tree_task: negative id", r->parent_tid = -1);
+	BAD(tree_task, 0, "tree_task: padding not zero", r->pad = 1);
+	BAD(tree_task, 0, "tree_task: a zombie with more than it has",
+	    r->exit_state = 1);
+	BAD(tree_task, 0, "tree_task: a thread that is a zombie",
+	    (r->exit_state = 1, r->tgid = 5, r->exit_signal = -1));
+	BAD(tree_task, 0, "tree_task: unknown exit state", r->exit_state = 32);
 	BAD(tree_task, 0, "tree_task: bad exit code", r->exit_code = 0x10000);
-	BAD(tree_task, 0, "tree_task: unknown flags", r->flags = 4);
+	BAD(tree_task, 0, "tree_task: unknown flags", r->flags = 8);
 	BAD(tree_task, 0, "tree_task: objref not positive", r->mm_objref = 0);
 	BAD(tree_task, 0, "tree_task: objref not positive",
 	    r->cred_objref = -1);
@@ -241,9 +261,16 @@ static void file_rules(void)
 	BAD(file, NTH_REG, "file: unknown kind", r->kind = 0);
 	BAD(file, NTH_REG, "file: unknown kind", r->kind = CKPT_FILE_KINDS);
 	BAD(file, NTH_REG, "file: unknown open flags", r->f_flags = 1U << 31);
-	BAD(file, NTH_REG, "file: unknown open mode", r->f_mode = 4);
-	BAD(file, NTH_REG, "file: bad objref of a pipe", r->obj_objref = 1);
-	BAD(file, NTH_READER, "file: bad objref of a pipe", r->obj_objref = 0);
+	BAD(file, NTH_REG, "file: unknown open mode", r->f_mode = 16);
+	BAD(file, NTH_REG, "file: open mode does not go with its kind",
+	    r->f_mode |= CKPT_FMODE_MADE);
+	BAD(file, NTH_MEMFD, "file: open mode does not go with its kind",
+	    r->f_mode &= ~CKPT_FMODE_WRITE);
+	BAD(file, NTH_MEMFD, "file: bad objref of its object",
+	    r->obj_objref = 0);
+	BAD(file, NTH_REG, "file: bad objref of its object", r->obj_objref = 1);
+	BAD(file, NTH_READER, "file: bad objref of its object",
+	    r->obj_objref = 0);
 	BAD(file, NTH_REG, "file: mode does not go with its kind",
 	    r->i_mode = 0040755);
 	BAD(file, NTH_DIR, "file: mode does not go with its kind",
@@ -309,6 +336,13 @@ static void signal_rules(void)
 	BAD(sighand, 0, "sighand: SIGKILL or SIGSTOP handled",
 	    r->action[18].handler = 1);
 	BAD(signal, 0, "signal: objref not positive", r->objref = 0);
+	BAD(signal, 0, "signal: unknown flags", r->flags = 4);
+	BAD(signal, 0, "signal: unknown flags", r->flags = 3);
+	BAD(signal, 0, "signal: padding not zero", r->pad = 1);
+	BAD(signal, 0, "signal: bad stop signal", r->flags = 1);
+	BAD(signal, 0, "signal: bad stop signal", r->stop_signal = 19);
+	BAD(signal, 0, "signal: told of another stop signal",
+	    (r->flags = 1, r->stop_signal = 19, r->stop_untold = 20));
 	BAD(signal, 0, "signal: oom_score_adj out of range",
 	    r->oom_score_adj = 1001);
 	BAD(signal, 0, "signal: oom_score_adj out of range",
@@ -349,6 +383,8 @@ static void timer_rules(void)
 	BAD(timer, 0, "timer: bad target", r->target_tid = -1);
 	BAD(timer, 0, "timer: bad target", r->notify = 4);
 	BAD(timer, 0, "timer: unknown flags", r->flags = 2);
+	BAD(timer, 0, "timer: padding not zero", r->pad = 1);
+	BAD(timer, 0, "timer: bad thread of its clock", r->clock_tid = -1);
 	BAD(timer, 0, "timer: negative time", r->value = -1);
 	BAD(timer, 0, "timer: negative time", r->interval = -1);
 	BAD(timer, 0, "timer: overrun out of range", r->overrun = -1);
@@ -404,7 +440,7 @@ static void vma_rules(void)
 	BAD(vma, 1, "vma: address not page aligned", r->start++);
 	BAD(vma, 1, "vma: address not page aligned", r->end--);
 	BAD(vma, 1, "vma: end not above start", r->end = r->start);
-	BAD(vma, 2, "vma: beyond user space", r->end = BEYOND);
+	BAD(vma, 3, "vma: beyond user space", r->end = BEYOND);
 	BAD(vma, 1, "vma: unknown kind", r->kind = 0);
 	BAD(vma, 1, "vma: unknown kind", r->kind = CKPT_VMA_KINDS);
 	BAD(vma, 1, "vma: bad objref of a file", r->file_objref = 1);
@@ -425,7 +461,51 @@ static void vma_rules(void)
 	BAD(vma, 1, "vma: areas overlap or do not rise",
 	    r->start = IB_CODE + CKPT_PAGE_SIZE);
 	FINE(vma, 1, r->start = IB_CODE + 2 * CKPT_PAGE_SIZE);
-	FINE(vma, 2, r->end = CKPT_ADDR_END);
+	FINE(vma, 3, r->end = CKPT_ADDR_END);
+}
+
+static void shmem_rules(void)
+{
+	BAD(shmem, 0, "shmem: objref not positive", r->objref = 0);
+	BAD(shmem, 0, "shmem: unknown kind", r->kind = 0);
+	BAD(shmem, 0, "shmem: unknown kind", r->kind = CKPT_SHMEM_KINDS);
+	BAD(shmem, 0, "shmem: size out of range", r->size = BEYOND);
+	BAD(shmem, 0, "shmem: unknown flags", r->flags |= 2);
+	BAD(shmem, 0, "shmem: unknown seals", r->seals = 64);
+	BAD(shmem, 0, "shmem: not the mode of a regular file",
+	    r->i_mode |= 0200000);
+	BAD(shmem, 0, "shmem: bad length of its name", r->name_len = 0);
+	BAD(shmem, 0, "shmem: bad length of its name", r->name_len = 251);
+	BAD(shmem, 0, "shmem: length does not match", r->name_len = 3);
+	BAD(shmem, 0, "shmem: name not terminated at its end", r->name[1] = 0);
+	BAD(shmem, 0, "shmem: a memfd reserves nothing", r->flags = 0);
+	BAD(shmem, 0, "shmem: seals or a name of anonymous memory",
+	    (r->kind = CKPT_SHMEM_ANON, r->seals = 1));
+	BAD(shmem, 0, "pgarr: beyond its area", r->size = 2 * CKPT_PAGE_SIZE);
+	BAD(shmem, 0, "pgarr: of another address space", ib_remove(&ib, at));
+	FINE(shmem, 0, (r->size = CKPT_ADDR_END, r->seals = 0x3f));
+}
+
+static void eventfd_rules(void)
+{
+	BAD(eventfd, 0, "eventfd: objref not positive", r->objref = 0);
+	BAD(eventfd, 0, "eventfd: unknown flags", r->flags = 2);
+	FINE(eventfd, 0, r->count = -1);
+	BAD(file, NTH_EVENTFD, "file: bad objref of its object",
+	    r->obj_objref = 0);
+	FINE(file, NTH_EVENTFD, r->i_mode = 0100600);
+}
+
+static void fifo_rules(void)
+{
+	BAD(file, NTH_FIFO, "file: path not absolute", r->path[0] = 'x');
+	BAD(file, NTH_FIFO, "file: mode does not go with its kind",
+	    r->i_mode = 0100644);
+	BAD(file, NTH_FIFO, "file: open mode does not go with its kind",
+	    r->f_mode |= CKPT_FMODE_WRITE);
+	BAD(file, NTH_READER, "file: open mode does not go with its kind",
+	    r->f_mode = CKPT_FMODE_READ | CKPT_FMODE_ALONE);
+	FINE(file, NTH_FIFO, r->f_mode = CKPT_FMODE_WRITE);
 }
 
 static void pgarr_rules(void)
@@ -439,6 +519,20 @@ static void pgarr_rules(void)
 	    r->nr_ranges = 3);
 	BAD(pgarr, 0, "pgarr: length does not match its counts",
 	    r->nr_pages = 2);
+	BAD(pgarr, 0, "pgarr: unknown compression",
+	    r->compress = CKPT_COMPRESS_KINDS);
+	BAD(pgarr, 0, "pgarr: bad length of packed contents",
+	    r->packed_len = 8);
+	BAD(pgarr, 0, "pgarr: bad length of packed contents",
+	    r->compress = CKPT_COMPRESS_LZ4);
+	BAD(pgarr, NTH_RUN_LZ4, "pgarr: bad length of packed contents",
+	    r->packed_len = 0);
+	BAD(pgarr, NTH_RUN_LZ4, "pgarr: bad length of packed contents",
+	    r->packed_len = 2 * CKPT_PAGE_SIZE);
+	BAD(pgarr, NTH_RUN_LZ4, "pgarr: bad length of packed contents",
+	    r->compress = CKPT_COMPRESS_NONE);
+	BAD(pgarr, NTH_RUN_LZ4, "pgarr: length does not match its counts",
+	    r->packed_len += 8);
 	BAD(pgarr, 0, "pgarr: address not page aligned", r->range[1].start++);
 	BAD(pgarr, 0, "pgarr: unknown flags", r->range[0].flags |= 4);
 	BAD(pgarr, 0, "pgarr: empty range", r->range[0].nr_pages = 0);
@@ -458,17 +552,25 @@ static void pgarr_rules(void)
 	BAD(pgarr, 1, "pgarr: beyond its area",
 	    r->range[1].start += CKPT_PAGE_SIZE);
 	FINE(pgarr, 0, r->range[0].flags |= CKPT_PAGES_HUGE);
+	BAD(pgarr, NTH_RUN_SHMEM, "pgarr: flags in shared memory",
+	    r->range[0].flags = CKPT_PAGES_HUGE);
+	BAD(pgarr, NTH_RUN_SHMEM, "pgarr: of another address space",
+	    r->mm_objref = REF_MM);
+	BAD(pgarr, NTH_RUN_SHMEM, "pgarr: beyond its area",
+	    r->range[0].start += CKPT_PAGE_SIZE);
+	FINE(pgarr, NTH_RUN_SHMEM, r->range[0].start = 0);
 }
 
 static void task_rules(void)
 {
 	BAD(task, 0, "task: pid not positive", r->pid = 0);
-	BAD(task, 0, "task: unknown flags", r->flags = 16);
+	BAD(task, 0, "task: unknown flags", r->flags = 32);
+	BAD(task, 0, "task: a zombie with more than it has", r->flags = 16);
 	BAD(task, 0, "task: objref not positive", r->mm_objref = 0);
 	BAD(task, 0, "task: objref not positive", r->nsproxy_objref = 0);
 	BAD(task, 0, "task: comm not terminated",
 	    memset(r->comm, 'x', sizeof(r->comm)));
-	BAD(task, 0, "task: padding not zero", r->pad = 1);
+	BAD(task, 0, "task: bad sharer of its I/O context", r->io_with = -1);
 	BAD(task, 0, "task: CPU time out of range",
 	    r->rusage.utime = CPU_ENDLESS);
 	BAD(task, 0, "task: CPU time out of range",
@@ -521,7 +623,7 @@ static void cpu_rules(void)
 	BAD(cpu, 0, "cpu: selector out of range", r->fs = 0x10000);
 	BAD(cpu, 0, "cpu: segment base beyond user space", r->fs_base = BEYOND);
 	BAD(cpu, 0, "cpu: segment base beyond user space", r->gs_base = -1);
-	BAD(seccomp, 0, "seccomp: unknown flags", r->flags = 2);
+	BAD(seccomp, 0, "seccomp: unknown flags", r->flags = 4);
 	BAD(seccomp, 0, "seccomp: bad number of instructions", r->nr_insns = 0);
 	BAD(seccomp, 0, "seccomp: bad number of instructions",
 	    r->nr_insns = -1);
@@ -596,7 +698,7 @@ static void order_rules(void)
 {
 	BAD(header_arch, 0, "order: unexpected type of record",
 	    ib_remove(&ib, at));
-	BAD(vma, 0, "order: unexpected type of record", ib_remove(&ib, at + 4));
+	BAD(vma, 0, "order: unexpected type of record", ib_remove(&ib, at + 7));
 	BAD(mm, 0, "order: record where an object or a task belongs",
 	    ib_remove(&ib, at));
 	BAD(pgarr, 0, "order: pages before the first area",
@@ -723,6 +825,9 @@ int main(void)
 	mm_rules();
 	vma_rules();
 	pgarr_rules();
+	shmem_rules();
+	eventfd_rules();
+	fifo_rules();
 	task_rules();
 	cpu_rules();
 	xstate_rules();

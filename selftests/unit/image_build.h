@@ -7,9 +7,11 @@
 #ifndef _UNIT_IMAGE_BUILD_H
 #define _UNIT_IMAGE_BUILD_H
 
+#include <lz4.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+#include <zstd.h>
 #include <ckpt.h>
 #include "ckpt_check.h"
 
@@ -44,12 +46,18 @@ enum {
 	REF_SIGHAND,
 	REF_SIGNAL,
 	REF_MM,
+	REF_SHMEM,
+	REF_MEMFD,
+	REF_EVENTFD,
+	REF_COUNTER,
+	REF_FIFO,
 };
 
 #define IB_PID 1234
 #define IB_CGROUP "/jobs/one"
 #define IB_CODE 0x400000ULL
 #define IB_HEAP 0x10000000ULL
+#define IB_PACKED 0x20000000ULL
 #define IB_STACK 0x7ffffff00000ULL
 
 static inline void *ib_at(const struct ib *ib, int n)
@@ -91,7 +99,10 @@ static inline __u64 ib_digest(__u64 digest, __u64 csum)
 	return XXH64(&csum, sizeof(csum), digest);
 }
 
-/* Of @len bytes: structure and ranges, then pages, each of which is hashed. */
+/*
+ * Of @len bytes: structure and ranges, then pages, each of which is hashed, or
+ * packed ones, which are not.
+ */
 static inline __u64 ib_csum_pgarr(const struct ckpt_rec_front *f, size_t len)
 {
 	size_t pages = (len - sizeof(struct ckpt_hdr_pgarr)) / CKPT_PAGE_SIZE;
@@ -100,6 +111,8 @@ static inline __u64 ib_csum_pgarr(const struct ckpt_rec_front *f, size_t len)
 	__u64 *to, csum;
 	__u8 *buf;
 
+	if (((const struct ckpt_hdr_pgarr *)f)->compress)
+		return XXH64(f + 1, len - sizeof(*f), ckpt_hdr_seed(&f->h));
 	buf = malloc(head + pages * sizeof(*to));
 	memcpy(buf, f + 1, head);
 	to = (void *)(buf + head);
@@ -319,6 +332,63 @@ static inline void ib_add_pipe(struct ib *ib)
 	f->obj_objref = REF_PIPE;
 }
 
+/* Two pages and a bit, of which the third one has contents. */
+static inline void ib_add_shmem(struct ib *ib)
+{
+	struct ckpt_hdr_shmem *s;
+	struct ckpt_hdr_pgarr *p;
+	struct ckpt_hdr_file *f;
+
+	s = ib_add(ib, CKPT_HDR_SHMEM, sizeof(*s) + 5);
+	s->objref = REF_SHMEM;
+	s->kind = CKPT_SHMEM_MEMFD;
+	s->size = 2 * CKPT_PAGE_SIZE + 100;
+	s->flags = CKPT_SHMEM_NORESERVE;
+	s->seals = 6; /* F_SEAL_SHRINK | F_SEAL_GROW */
+	s->i_mode = 0100777;
+	s->uid = 1000;
+	s->gid = 1000;
+	s->name_len = 5;
+	ib_text(s->name, "name");
+	p = ib_add(ib, CKPT_HDR_PGARR,
+		   sizeof(*p) + sizeof(p->range[0]) + CKPT_PAGE_SIZE);
+	p->mm_objref = REF_SHMEM;
+	p->nr_ranges = 1;
+	p->nr_pages = 1;
+	p->range[0].start = 2 * CKPT_PAGE_SIZE;
+	p->range[0].nr_pages = 1;
+	memset(&p->range[1], 0x77, CKPT_PAGE_SIZE);
+	f = ib_add_file(ib, REF_MEMFD, CKPT_FILE_SHMEM, 0100000,
+			"/memfd:name (deleted)");
+	f->f_mode |= CKPT_FMODE_MADE;
+	f->obj_objref = REF_SHMEM;
+	f->size = 2 * CKPT_PAGE_SIZE + 100;
+}
+
+static inline void ib_add_eventfd(struct ib *ib)
+{
+	struct ckpt_hdr_eventfd *e = ib_add(ib, CKPT_HDR_EVENTFD, sizeof(*e));
+	struct ckpt_hdr_file *f;
+
+	e->objref = REF_EVENTFD;
+	e->flags = CKPT_EVENTFD_SEMAPHORE;
+	e->count = 3;
+	f = ib_add_file(ib, REF_COUNTER, CKPT_FILE_EVENTFD, 0,
+			"anon_inode:[eventfd]");
+	f->obj_objref = REF_EVENTFD;
+}
+
+/* A reader of a FIFO; what is in it is the pipe's. */
+static inline void ib_add_fifo(struct ib *ib)
+{
+	struct ckpt_hdr_file *f;
+
+	f = ib_add_file(ib, REF_FIFO, CKPT_FILE_FIFO, 0010000, "/tmp/fifo");
+	f->f_flags = 0;
+	f->f_mode = CKPT_FMODE_READ | CKPT_FMODE_ALONE;
+	f->obj_objref = REF_PIPE;
+}
+
 static inline void ib_add_files(struct ib *ib)
 {
 	static const int refs[] = { REF_DEV, REF_REG, REF_READER, REF_WRITER,
@@ -426,6 +496,52 @@ static inline void ib_add_pages(struct ib *ib, __u64 start)
 	memset(&p->range[2], 0x5a, CKPT_PAGE_SIZE);
 }
 
+/* Two pages of the same text, which can be packed. */
+static inline void ib_text_pages(__u8 *pages)
+{
+	int i;
+
+	for (i = 0; i < 2 * CKPT_PAGE_SIZE; i++)
+		pages[i] = "to be, or not to be: "[i % 21];
+}
+
+static inline void *ib_packed(struct ckpt_hdr_pgarr *p)
+{
+	return &p->range[p->nr_ranges];
+}
+
+static inline void ib_add_packed(struct ib *ib, __u64 start, __u32 compress)
+{
+	__u8 pages[2 * CKPT_PAGE_SIZE], packed[CKPT_PAGE_SIZE];
+	struct ckpt_hdr_pgarr *p;
+	int len;
+
+	ib_text_pages(pages);
+	len = compress == CKPT_COMPRESS_LZ4 ?
+		      LZ4_compress_default((char *)pages, (char *)packed,
+					   sizeof(pages), sizeof(packed)) :
+		      (int)ZSTD_compress(packed, sizeof(packed), pages,
+					 sizeof(pages), 1);
+	p = ib_add(ib, CKPT_HDR_PGARR, sizeof(*p) + sizeof(p->range[0]) + len);
+	p->mm_objref = REF_MM;
+	p->nr_ranges = 1;
+	p->nr_pages = 2;
+	p->compress = compress;
+	p->packed_len = len;
+	p->range[0].start = start;
+	p->range[0].nr_pages = 2;
+	memcpy(ib_packed(p), packed, len);
+}
+
+/* The runs of a good image, in its order. */
+enum {
+	NTH_RUN_HEAP,
+	NTH_RUN_HEAP_END,
+	NTH_RUN_LZ4,
+	NTH_RUN_ZSTD,
+	NTH_RUN_SHMEM,
+};
+
 static inline void ib_add_memory(struct ib *ib)
 {
 	struct ckpt_hdr_mm *m;
@@ -434,7 +550,7 @@ static inline void ib_add_memory(struct ib *ib)
 	m = ib_add(ib, CKPT_HDR_MM, sizeof(*m) + 4 * sizeof(m->auxv[0]));
 	m->objref = REF_MM;
 	m->flags = 1 | CKPT_MM_TOPDOWN;
-	m->nr_vmas = 3;
+	m->nr_vmas = 4;
 	m->exe_objref = REF_REG;
 	m->start_code = IB_CODE;
 	m->end_code = IB_CODE + 0x1000;
@@ -452,6 +568,9 @@ static inline void ib_add_memory(struct ib *ib)
 	ib_text(v->name, "heap");
 	ib_add_pages(ib, IB_HEAP);
 	ib_add_pages(ib, IB_HEAP + 4 * CKPT_PAGE_SIZE);
+	ib_add_vma(ib, IB_PACKED, 4, CKPT_VMA_ANON);
+	ib_add_packed(ib, IB_PACKED, CKPT_COMPRESS_LZ4);
+	ib_add_packed(ib, IB_PACKED + 2 * CKPT_PAGE_SIZE, CKPT_COMPRESS_ZSTD);
 	v = ib_add_vma(ib, IB_STACK, 4, CKPT_VMA_ANON);
 	v->flags = CKPT_VMA_GROWSDOWN;
 }
@@ -557,6 +676,9 @@ static inline void ib_good(struct ib *ib)
 	ib_add_files(ib);
 	ib_add_signals(ib);
 	ib_add_memory(ib);
+	ib_add_shmem(ib);
+	ib_add_eventfd(ib);
+	ib_add_fifo(ib);
 	ib_add_task(ib);
 	ib_add_trailer(ib);
 	ib_seal(ib);

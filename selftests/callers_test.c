@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Callers of the ioctls that are not the tools: a child that never joins its
+ * restart, a log that is a pipe which nobody reads, where a write waits.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <ckpt.h>
+#include "kselftest_harness.h"
+#include "ckpt_test.h"
+
+#define JOIN_SECONDS 10 /* as Documentation/ioctl.md has it */
+
+CT_FIXTURE(caller)
+
+static int sleeps(struct ct_shared *s, void *arg)
+{
+	(void)arg;
+	ct_step(s, 1);
+	return 0;
+}
+
+static pid_t child_that_pauses(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	return pid;
+}
+
+/* A session of one's own, a restart of @child. */
+static int coordinate(const char *img, pid_t child)
+{
+	struct ckpt_ioc_restart arg = {
+		.pid = child,
+		.fd = open(img, O_RDONLY | O_CLOEXEC),
+		.logfd = CHECKPOINT_FD_NONE,
+		.flags = RESTART_FRESH_PIDS | RESTART_NO_TIMENS,
+	};
+	int dev = ckpt_open();
+	int err = dev < 0 ? dev : ckpt_ioctl_restart(dev, &arg);
+
+	close(dev);
+	close(arg.fd);
+	return err;
+}
+
+/* True when @pid, a child, was killed by @sig within @ms. */
+static bool dies_within(pid_t pid, int sig, int ms)
+{
+	int64_t end = ct_now() + ms * CT_MS;
+	int status = 0;
+
+	while (waitpid(pid, &status, WNOHANG) != pid) {
+		if (ct_now() > end)
+			return false;
+		ct_sleep_ms(5);
+	}
+	return WIFSIGNALED(status) && WTERMSIG(status) == sig;
+}
+
+static bool no_child_within(int64_t ms)
+{
+	int64_t end = ct_now() + ms * CT_MS;
+
+	while (waitpid(-1, NULL, WNOHANG) != -1) {
+		if (ct_now() > end)
+			return false;
+		ct_sleep_ms(5);
+	}
+	return true;
+}
+
+TEST_F_TIMEOUT(caller, child_never_joins, 120)
+{
+	int64_t before;
+	pid_t child;
+
+	ASSERT_EQ(0, ct_start(&self->ct, sleeps, NULL));
+	ASSERT_EQ(0, ct_reach(&self->ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(&self->ct, CT_KILL));
+	child = child_that_pauses();
+	before = ct_now();
+	EXPECT_EQ(-ETIMEDOUT, coordinate(self->ct.img, child));
+	EXPECT_LE((JOIN_SECONDS - 1) * CT_SEC, ct_now() - before);
+	EXPECT_GT((JOIN_SECONDS + 10) * CT_SEC, ct_now() - before);
+	EXPECT_TRUE(dies_within(child, SIGKILL, 5000));
+}
+
+/* ... and whoever waits for it is killed before: so is the child. */
+TEST_F_TIMEOUT(caller, is_killed_while_it_waits_for_its_child, 120)
+{
+	volatile pid_t *child;
+	pid_t pid;
+
+	child = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)child);
+	ASSERT_EQ(0, ct_start(&self->ct, sleeps, NULL));
+	ASSERT_EQ(0, ct_reach(&self->ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(&self->ct, CT_KILL));
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	pid = fork();
+	if (!pid) {
+		*child = child_that_pauses();
+		_exit(-coordinate(self->ct.img, *child));
+	}
+	ct_sleep_ms(1500);
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	kill(pid, SIGKILL);
+	EXPECT_TRUE(dies_within(pid, SIGKILL, 1000));
+	EXPECT_TRUE(dies_within(*child, SIGKILL, 1000));
+}
+
+/* A pipe with no room; nobody reads its other end. */
+static int full_pipe(int ends[2])
+{
+	static const char some[4096];
+
+	if (pipe2(ends, O_CLOEXEC) || fcntl(ends[1], F_SETFL, O_NONBLOCK))
+		return -1;
+	while (write(ends[1], some, sizeof(some)) > 0)
+		;
+	while (write(ends[1], some, 1) > 0)
+		;
+	return fcntl(ends[1], F_SETFL, 0);
+}
+
+/* Refused, which the log is told: it is not frozen. */
+static int refused_checkpoint(int dev, int log, pid_t pid)
+{
+	struct ckpt_ioc_checkpoint arg = {
+		.pid = pid,
+		.fd = memfd_create("image", MFD_CLOEXEC),
+		.logfd = log,
+		.flags = CHECKPOINT_SUBTREE,
+	};
+
+	return ckpt_ioctl_checkpoint(dev, &arg);
+}
+
+static int refused_self_restart(int dev, int log, pid_t pid)
+{
+	struct ckpt_ioc_restart arg = {
+		.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC),
+		.logfd = log,
+		.flags = RESTART_TASKSELF,
+	};
+
+	(void)pid;
+	return ckpt_ioctl_restart(dev, &arg);
+}
+
+static int refused_restart(int dev, int log, pid_t pid)
+{
+	struct ckpt_ioc_restart arg = {
+		.pid = child_that_pauses(),
+		.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC),
+		.logfd = log,
+	};
+
+	(void)pid;
+	return ckpt_ioctl_restart(dev, &arg);
+}
+
+static void waits_for_its_log(struct __test_metadata *_metadata,
+			      int (*call)(int dev, int log, pid_t pid), int sig)
+{
+	pid_t target = child_that_pauses(), pid;
+	int ends[2];
+
+	ASSERT_EQ(0, full_pipe(ends));
+	pid = fork();
+	if (!pid) {
+		signal(sig, SIG_DFL);
+		_exit(-call(ckpt_open(), ends[1], target));
+	}
+	ct_sleep_ms(1000);
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	kill(pid, sig);
+	EXPECT_TRUE(dies_within(pid, sig, 1000));
+	close(ends[0]);
+	close(ends[1]);
+	kill(target, SIGKILL);
+	waitpid(target, NULL, 0);
+}
+
+TEST_F_TIMEOUT(caller, ends_though_nobody_reads_the_log, 120)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	waits_for_its_log(_metadata, refused_checkpoint, SIGKILL);
+	waits_for_its_log(_metadata, refused_checkpoint, SIGTERM);
+	waits_for_its_log(_metadata, refused_self_restart, SIGKILL);
+	waits_for_its_log(_metadata, refused_self_restart, SIGTERM);
+	waits_for_its_log(_metadata, refused_restart, SIGKILL);
+	waits_for_its_log(_metadata, refused_restart, SIGTERM);
+	/* the children of the restarts go with them */
+	EXPECT_TRUE(no_child_within(1000));
+}
+
+TEST_HARNESS_MAIN
