@@ -24,6 +24,7 @@ struct xxh64_state;
  * @shared: they are of shared memory
  * @keep_zero: a page of zeros hides something else (a file's page): tell it
  * @drop: @mm is a copy of the program's: give its pages back as they are out
+ * @copy: the program changes its pages soon: keep copies of them
  * @kept: the pages are in @pages, whatever becomes of @mm and @mapping
  * @pages: by address or offset in pages, each with a reference
  */
@@ -35,6 +36,7 @@ struct ckpt_pages_job {
 	bool shared;
 	bool keep_zero;
 	bool drop;
+	bool copy;
 	bool kept;
 	struct xarray pages;
 };

@@ -325,16 +325,27 @@ static int run_gather_kept(struct ckpt_pages_job *job, struct ckpt_run *run)
 	return 0;
 }
 
+/* Who is short of memory is told, nobody is killed. */
+static struct page *copy_alloc(struct ckpt_ctx *ctx, const char *of)
+{
+	struct page *copy = alloc_page(GFP_KERNEL_ACCOUNT |
+				       __GFP_RETRY_MAYFAIL);
+
+	if (!copy)
+		ckpt_fail(ctx, -ENOMEM, of,
+			  "out of memory for a copy of its pages");
+	return copy;
+}
+
 static int copy_add(struct ckpt_ctx *ctx, struct address_space *mapping,
 		    struct ckpt_run *run)
 {
 	struct page **copy = &run->copy[run->nr], *page;
 
-	if (!*copy) /* who is short of memory is told, nobody is killed */
-		*copy = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
 	if (!*copy)
-		return ckpt_fail(ctx, -ENOMEM, "shared memory",
-				 "out of memory for a copy of its pages");
+		*copy = copy_alloc(ctx, "shared memory");
+	if (!*copy)
+		return -ENOMEM;
 	page = shmem_read_mapping_page(mapping, run->next >> PAGE_SHIFT);
 	if (IS_ERR(page))
 		return ckpt_fail(ctx, PTR_ERR(page), "shared memory",
@@ -387,14 +398,38 @@ static int run_gather_any(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
 	return err || !job->drop ? err : ckpt_snapshot_check(ctx);
 }
 
-/* One reference to each page goes from the run to the job. */
+/* Each page goes to the job: a copy of its own, or a reference. */
+static int keep_page(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
+		     unsigned long addr, struct page *page)
+{
+	int err;
+
+	if (job->copy) {
+		struct page *copy = copy_alloc(ctx, "memory");
+
+		if (!copy)
+			return -ENOMEM;
+		copy_highpage(copy, page);
+		page = copy;
+	} else {
+		get_page(page);
+	}
+	err = xa_err(xa_store(&job->pages, addr >> PAGE_SHIFT, page,
+			      GFP_KERNEL_ACCOUNT));
+	if (!err)
+		return 0;
+	put_page(page);
+	return ckpt_fail(ctx, err, "snapshot",
+			 "out of memory for a list of pages");
+}
+
 static int keep_run(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
 		    struct ckpt_run *run)
 {
+	int err = 0;
 	unsigned int i;
-	int err;
 
-	for (i = 0; i < run->nr; i++) {
+	for (i = 0; i < run->nr && !err; i++) {
 		struct page *page = run->page[i];
 
 		if (!page)
@@ -403,17 +438,13 @@ static int keep_run(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
 			ctx->out.zero_pages++;
 			continue;
 		}
-		err = xa_err(xa_store(&job->pages, run->addr[i] >> PAGE_SHIFT,
-				      page, GFP_KERNEL_ACCOUNT));
-		if (err)
-			return ckpt_fail(ctx, err, "snapshot",
-					 "out of memory for a list of pages");
-		if (job->mapping)
+		err = keep_page(ctx, job, run->addr[i], page);
+		if (job->mapping && !err) { /* it is a copy already */
+			put_page(page);
 			run->copy[i] = NULL;
-		else
-			get_page(page);
+		}
 	}
-	return 0;
+	return err;
 }
 
 /**
@@ -424,7 +455,8 @@ static int keep_run(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
  *
  * For an area: right after a copy-on-write copy of the address space was made,
  * from there.  A page that more than its one mapping refers to is not changed
- * by whoever has it mapped, but copied first.
+ * by whoever has it mapped, but copied first.  Or, without such a copy, with
+ * @job->copy set: from the program's own.
  *
  * Return: 0, or a negative errno that has been reported.
  */

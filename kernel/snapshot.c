@@ -17,7 +17,8 @@
  * A mapped file that is held could be noticed: as one more user by the next
  * checkpoint, by who seals a memfd or unmounts a file system.  Areas of files
  * leave the copy at once: a reference is taken to each of their private pages.
- * Shared memory is copied.
+ * Shared memory is copied.  So is what little a small process has: that takes less
+ * time than a child, and what it writes to afterwards is not copied then.
  *
  * The worker ends when the copies are made; snapshot_watch.c then watches how
  * much memory is left.
@@ -44,6 +45,8 @@
 #include "snapshot.h"
 
 #define NOT_FORKED (VM_DONTCOPY | VM_WIPEONFORK)
+/* To copy so many takes no longer than a child. */
+#define SMALL_PAGES 256
 
 /* ---- the worker ---- */
 
@@ -127,17 +130,21 @@ static int space_take(struct ckpt_space *space)
 static int take_all(struct ckpt_snapshot *snap)
 {
 	int err = 0;
-	u32 i, done = 0;
+	u32 i, done;
 
 	/* the child shares its pages with others: to kill it frees nothing */
 	current->signal->oom_score_adj = OOM_SCORE_ADJ_MIN;
-	while (done < snap->nr && !err) {
+	for (done = 0; done < snap->nr; done++) {
+		if (snap->space[done].pages)
+			continue;
 		err = READ_ONCE(snap->killed) ? -EINTR :
 						space_take(&snap->space[done]);
-		done += !err;
+		if (err)
+			break;
 	}
 	for (i = 0; i < done; i++)
-		wait_for_completion(&snap->space[i].born);
+		if (!snap->space[i].pages)
+			wait_for_completion(&snap->space[i].born);
 	/* the children are released as they exit: until there are none */
 	do {
 		flush_signals(current);
@@ -173,7 +180,8 @@ static int worker_main(void *arg)
 	while (wait_for_completion_interruptible(&snap->kept))
 		flush_signals(current);
 	for (i = 0; snap->strip && i < snap->nr; i++)
-		space_strip(&snap->space[i]);
+		if (snap->space[i].mm)
+			space_strip(&snap->space[i]);
 	complete(&snap->stripped);
 	return 0;
 }
@@ -189,7 +197,16 @@ static u32 nr_spaces(const struct ckpt_ctx *ctx)
 	return nr;
 }
 
-static struct ckpt_snapshot *snapshot_alloc(struct ckpt_ctx *ctx)
+/* How many pages of it are to be copied; 0: it is to have a child. */
+static unsigned int pages_to_copy(struct mm_struct *mm)
+{
+	long pages = ckpt_mm_counter(mm, MM_ANONPAGES) +
+		     ckpt_mm_counter(mm, MM_SWAPENTS);
+
+	return pages <= SMALL_PAGES ? max(pages, 1L) : 0;
+}
+
+static struct ckpt_snapshot *snapshot_alloc(struct ckpt_ctx *ctx, u64 max_extra)
 {
 	struct ckpt_snapshot *snap;
 	u32 i;
@@ -198,6 +215,7 @@ static struct ckpt_snapshot *snapshot_alloc(struct ckpt_ctx *ctx)
 			GFP_KERNEL_ACCOUNT);
 	if (!snap)
 		return NULL;
+	snap->max_extra = max_extra;
 	INIT_LIST_HEAD(&snap->list);
 	init_completion(&snap->taken);
 	init_completion(&snap->kept);
@@ -209,6 +227,8 @@ static struct ckpt_snapshot *snapshot_alloc(struct ckpt_ctx *ctx)
 			continue;
 		space->areas = ctx->tree[i].mm_copy;
 		space->memcg = get_mem_cgroup_from_mm(space->areas->mm);
+		if (!max_extra)
+			space->pages = pages_to_copy(space->areas->mm);
 		init_completion(&space->born);
 		snap->nr++;
 	}
@@ -220,7 +240,30 @@ static u64 space_needs(const struct ckpt_space *space)
 {
 	const struct mm_struct *mm = space->areas->mm;
 
+	if (space->pages)
+		return (u64)space->pages << PAGE_SHIFT;
 	return mm_pgtables_bytes(mm) + space->areas->nr * 512;
+}
+
+static u64 snapshot_needs(const struct ckpt_snapshot *snap)
+{
+	u64 need = ckpt_room_reserve() + snap->copied;
+	u32 i;
+
+	for (i = 0; i < snap->nr; i++)
+		need += space_needs(&snap->space[i]);
+	return need;
+}
+
+static u64 snapshot_room(const struct ckpt_snapshot *snap)
+{
+	u64 room = U64_MAX;
+	u32 i;
+
+	for (i = 0; i < snap->nr; i++)
+		if (!i || snap->space[i].memcg != snap->space[i - 1].memcg)
+			room = min(room, ckpt_room(snap->space[i].memcg, true));
+	return room;
 }
 
 static int count_shared(struct ckpt_ctx *ctx, struct ckpt_pages_job *job)
@@ -233,7 +276,7 @@ static int count_shared(struct ckpt_ctx *ctx, struct ckpt_pages_job *job)
 
 static int check_room(struct ckpt_ctx *ctx, struct ckpt_snapshot *snap)
 {
-	u64 need = ckpt_room_reserve(), room = U64_MAX;
+	u64 need, room;
 	u32 i;
 
 	ckpt_out_jobs(ctx, count_shared);
@@ -241,11 +284,11 @@ static int check_room(struct ckpt_ctx *ctx, struct ckpt_snapshot *snap)
 		return ckpt_fail(ctx, -ENOMEM, "snapshot",
 				 "%llu KiB of shared memory have to be copied, more than --max-extra: raise it, or use --stop-copy",
 				 snap->copied >> 10);
-	need += snap->copied;
-	for (i = 0; i < snap->nr; i++) {
-		need += space_needs(&snap->space[i]);
-		if (!i || snap->space[i].memcg != snap->space[i - 1].memcg)
-			room = min(room, ckpt_room(snap->space[i].memcg, true));
+	room = snapshot_room(snap);
+	need = snapshot_needs(snap);
+	for (i = 0; room < need && i < snap->nr; i++) {
+		snap->space[i].pages = 0; /* a child takes less */
+		need = snapshot_needs(snap);
 	}
 	if (room >= need)
 		return 0;
@@ -265,7 +308,8 @@ static int check_marks(struct ckpt_ctx *ctx, const struct ckpt_snapshot *snap)
 	for (i = 0; i < snap->nr; i++) {
 		const struct ckpt_mm_copy *areas = snap->space[i].areas;
 
-		if (any_not_forked(areas) && ckpt_mm_shared(ctx, areas->mm))
+		if (!snap->space[i].pages && any_not_forked(areas) &&
+		    ckpt_mm_shared(ctx, areas->mm))
 			return ckpt_fail(ctx, -EBUSY, "snapshot",
 					 "memory that is not for children (MADV_DONTFORK) is shared with a process outside of the tree: use --stop-copy");
 	}
@@ -301,31 +345,40 @@ static const struct ckpt_mm_area *area_of(const struct ckpt_mm_copy *areas,
 	return NULL;
 }
 
+/* Its pages are taken hold of; where they came from is not needed any more. */
+static int job_keep(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
+		    struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *old = set_active_memcg(memcg);
+	int err = ckpt_pages_keep(ctx, job);
+
+	set_active_memcg(old);
+	job->mapping = NULL;
+	job->mm = NULL;
+	return err;
+}
+
 /* From where the pages will come. */
 static int job_move(struct ckpt_ctx *ctx, struct ckpt_pages_job *job)
 {
 	const struct ckpt_mm_area *area;
-	struct mem_cgroup *old;
 	struct ckpt_space *space;
-	int err;
 
-	if (job->mapping) {
-		old = set_active_memcg(ctx->snapshot->space[0].memcg);
-		err = ckpt_pages_keep(ctx, job);
-		set_active_memcg(old);
-		job->mapping = NULL;
-		return err;
-	}
+	if (job->mapping)
+		return job_keep(ctx, job, ctx->snapshot->space[0].memcg);
 	space = space_of(ctx->snapshot, job->mm);
-	area = space ? area_of(space->areas, job->start) : NULL;
+	if (WARN_ON_ONCE(!space))
+		return -EINVAL;
+	if (space->pages) {
+		job->copy = true;
+		return job_keep(ctx, job, space->memcg);
+	}
+	area = area_of(space->areas, job->start);
 	if (WARN_ON_ONCE(!area))
 		return -EINVAL;
 	job->mm = space->mm;
-	if (area->file) {
-		err = ckpt_pages_keep(ctx, job);
-		job->mm = NULL;
-		return err;
-	}
+	if (area->file)
+		return job_keep(ctx, job, space->memcg);
 	job->drop = true;
 	return 0;
 }
@@ -339,10 +392,22 @@ static int fork_failed(struct ckpt_ctx *ctx, int err)
 			 "cannot make a copy-on-write copy of the program's memory");
 }
 
+static bool has_children(const struct ckpt_snapshot *snap)
+{
+	u32 i;
+
+	for (i = 0; i < snap->nr; i++)
+		if (!snap->space[i].pages)
+			return true;
+	return false;
+}
+
 static int run_worker(struct ckpt_ctx *ctx, struct ckpt_snapshot *snap)
 {
 	struct task_struct *worker;
 
+	if (!has_children(snap))
+		return 0;
 	worker = kthread_create(worker_main, snap, "ckpt_snapshot");
 	if (IS_ERR(worker))
 		return fork_failed(ctx, PTR_ERR(worker));
@@ -381,12 +446,11 @@ static void worker_end(struct ckpt_snapshot *snap)
  */
 int ckpt_snapshot_take(struct ckpt_ctx *ctx, u64 max_extra)
 {
-	struct ckpt_snapshot *snap = snapshot_alloc(ctx);
+	struct ckpt_snapshot *snap = snapshot_alloc(ctx, max_extra);
 	int err;
 
 	if (!snap)
 		return ckpt_fail(ctx, -ENOMEM, "snapshot", "out of memory");
-	snap->max_extra = max_extra;
 	ctx->snapshot = snap;
 	err = ckpt_snapshot_count(ctx);
 	if (!err)
@@ -399,6 +463,8 @@ int ckpt_snapshot_take(struct ckpt_ctx *ctx, u64 max_extra)
 		err = ckpt_out_jobs(ctx, job_move);
 	if (err)
 		return err;
+	if (!snap->worker)
+		return 0;
 	snap->strip = true;
 	worker_end(snap);
 	ckpt_snapshot_watch(snap);

@@ -19,12 +19,14 @@ struct task_struct;
  * struct ckpt_space - the copy of one address space
  * @areas: list of its areas, and the program's address space; only while the
  *	snapshot is taken
+ * @pages: so many are copied at once instead, @mm stays NULL; or 0
  * @mm: the copy, or NULL
  * @memcg: cgroup that pays for the program's memory, held; or NULL
  * @born: the child has handed over @mm
  */
 struct ckpt_space {
 	const struct ckpt_mm_copy *areas;
+	unsigned int pages;
 	struct mm_struct *mm;
 	struct mem_cgroup *memcg;
 	struct completion born;
@@ -36,7 +38,8 @@ struct ckpt_space {
  * @uid: user that has it
  * @complete: the copies are made
  * @next_walk: when its pages are counted again, in ns
- * @worker: kernel thread, held; NULL once the copies are made
+ * @worker: kernel thread, held; NULL once the copies are made, and when
+ *	everything is copied at once
  * @taken: it has made the copies, or @err says why not
  * @kept: the caller has what it needs of files' areas, or has given up
  * @strip: they are to leave the copies

@@ -41,7 +41,8 @@ static void give_up(struct ckpt_snapshot *snap, int why)
 	if (atomic_cmpxchg(&snap->lost, LOST_NOT, why) != LOST_NOT)
 		return;
 	for (i = 0; i < snap->nr; i++)
-		K(do_madvise)
+		if (snap->space[i].mm)
+			K(do_madvise)
 	(snap->space[i].mm, 0, TASK_SIZE_MAX, MADV_DONTNEED);
 }
 
@@ -167,7 +168,8 @@ static bool was_reaped(const struct ckpt_snapshot *snap)
 	u32 i;
 
 	for (i = 0; i < snap->nr; i++)
-		if (test_bit(MMF_UNSTABLE, &snap->space[i].mm->flags))
+		if (snap->space[i].mm &&
+		    test_bit(MMF_UNSTABLE, &snap->space[i].mm->flags))
 			return true;
 	return false;
 }

@@ -120,6 +120,10 @@ struct writer {
 	volatile int at; /* next page */
 };
 
+/* A small process is copied, a larger one gets a child. */
+#define FEW 16
+static int nr_pages = PAGES; /* of writers */
+
 static int writer_check(struct ct_shared *s, const struct writer *w)
 {
 	int i;
@@ -127,7 +131,7 @@ static int writer_check(struct ct_shared *s, const struct writer *w)
 	for (i = 0; i < w->at; i++)
 		CT_EQ(s, w->round, w->page[i][7]);
 	/* the next one may be written, and not noted yet */
-	for (i = w->at + 1; i < PAGES; i++)
+	for (i = w->at + 1; i < nr_pages; i++)
 		CT_EQ(s, w->round - 1, w->page[i][7]);
 	return 0;
 }
@@ -139,7 +143,7 @@ static int writer_run(struct ct_shared *s, struct writer *w, int advice)
 	CT_EQ(s, 0, advice ? madvise(w, sizeof(*w), advice) : 0);
 	while (s->go < 2 && !s->failed) {
 		w->round++;
-		for (w->at = 0; w->at < PAGES; w->at++) {
+		for (w->at = 0; w->at < nr_pages; w->at++) {
 			w->page[w->at][7] = w->round;
 			if (s->restarted == seen)
 				continue;
@@ -311,6 +315,30 @@ TEST_F(snapshot, wipeonfork)
 	ASSERT_EQ(0, long_after(&self->ct, writes_wipeonfork, NULL));
 }
 
+TEST_F(snapshot, small_private_memory)
+{
+	nr_pages = FEW;
+	ASSERT_EQ(0, long_after(&self->ct, writes_all_the_time, NULL));
+}
+
+TEST_F(snapshot, small_private_pages_of_a_file)
+{
+	nr_pages = FEW;
+	ASSERT_EQ(0, long_after(&self->ct, writes_file, NULL));
+}
+
+TEST_F(snapshot, small_dontfork)
+{
+	nr_pages = FEW;
+	ASSERT_EQ(0, long_after(&self->ct, writes_dontfork, NULL));
+}
+
+TEST_F(snapshot, small_wipeonfork)
+{
+	nr_pages = FEW;
+	ASSERT_EQ(0, long_after(&self->ct, writes_wipeonfork, NULL));
+}
+
 /* And the program that was saved is as it was. */
 static int unchanged(struct ct *ct, ct_fn fn)
 {
@@ -338,6 +366,9 @@ TEST_F(snapshot, leaves_wipeonfork)
 /* ---- one instant ---- */
 
 #define PLAYERS 4
+#define BALLAST (512 * PAGE) /* makes a process a large one */
+
+static unsigned int large; /* a bit for each player */
 
 struct seat {
 	volatile int64_t *turn;
@@ -356,11 +387,13 @@ static int player(struct ct_shared *s, void *arg)
 	const struct seat *seat = arg;
 	volatile int64_t *turn = seat->turn;
 	int me = seat->me;
-	volatile int64_t *own = area_of(PAGE, MAP_PRIVATE);
+	volatile int64_t *own = area_of(BALLAST, MAP_PRIVATE);
 	int seen = s->restarted;
 	int64_t t;
 
 	CT_CHECK(s, own != MAP_FAILED);
+	if (large & 1U << me)
+		memset((void *)own, 'b', BALLAST);
 	*own = me - PLAYERS;
 	while (s->go < 2 && !s->failed) {
 		t = *turn;
@@ -400,19 +433,37 @@ static int game(struct ct_shared *s, void *arg)
 	return 0;
 }
 
-TEST_F(snapshot, one_instant_of_all_processes)
+static int instant_of_a_game(struct ct *ct, unsigned int large_ones)
 {
 	int dev;
 
-	ASSERT_EQ(0, ct_start(&self->ct, game, NULL));
-	ASSERT_EQ(0, ct_reach(&self->ct, 1));
-	while (self->ct.s->data[ROUNDS] < 100 && !self->ct.s->failed)
+	large = large_ones;
+	if (ct_start(ct, game, NULL) || ct_reach(ct, 1))
+		return -1;
+	while (ct->s->data[ROUNDS] < 100 && !ct->s->failed)
 		ct_sleep_ms(2);
-	dev = take(&self->ct, self->ct.img, 0);
-	ASSERT_LE(0, dev);
+	dev = take(ct, ct->img, 0);
+	if (dev < 0)
+		return -1;
 	ct_sleep_ms(100);
-	EXPECT_EQ(0, stream(dev));
-	EXPECT_EQ(0, back_from(&self->ct, self->ct.img));
+	if (stream(dev))
+		return ct_say("stream: %s", ckpt_error());
+	return back_from(ct, ct->img);
+}
+
+TEST_F(snapshot, one_instant_of_small_processes)
+{
+	ASSERT_EQ(0, instant_of_a_game(&self->ct, 0));
+}
+
+TEST_F(snapshot, one_instant_of_large_processes)
+{
+	ASSERT_EQ(0, instant_of_a_game(&self->ct, 0xf));
+}
+
+TEST_F(snapshot, one_instant_of_both)
+{
+	ASSERT_EQ(0, instant_of_a_game(&self->ct, 0x5));
 }
 
 /* ---- nothing is held ---- */

@@ -174,6 +174,19 @@ static inline void ckpt_mm_switch(struct mm_struct *old, struct mm_struct *mm,
 #define VM_SEALED 0
 #endif
 
+/*
+ * Pages of a kind (MM_ANONPAGES, ...), within 64 for each thread.
+ * 6.2: per-CPU counters, whose cheap value is off by more with each CPU.
+ */
+static inline long ckpt_mm_counter(struct mm_struct *mm, int kind)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	return percpu_counter_sum_positive(&mm->rss_stat[kind]);
+#else
+	return get_mm_counter(mm, kind);
+#endif
+}
+
 /* Why an address space cannot be saved because of something new; or NULL. */
 static inline const char *ckpt_mm_new_state(const struct mm_struct *mm)
 {

@@ -48,6 +48,7 @@ enum command { CMD_NONE, CMD_CHECKPOINT, CMD_RESTART };
 enum who {
 	WHO_NONE,
 	WHO_TARGET, /* has seccomp filters, which a self checkpoint refuses */
+	WHO_SMALL, /* the same with little memory: a snapshot copies it at once */
 	WHO_SELF, /* does CMD_* */
 	WHO_ODD, /* has a descriptor that no checkpoint takes */
 	WHO_GROVE, /* is a tree */
@@ -120,6 +121,7 @@ struct tally {
  * @program: what it is
  * @img: path of the image that attempts write
  * @single: a good image of WHO_TARGET
+ * @little: one of WHO_SMALL
  * @grove: one of WHO_GROVE
  * @now: that of what is being tried
  * @log: read end of the log's pipe
@@ -146,7 +148,7 @@ struct fault {
 	struct ct ct;
 	struct program program;
 	char img[96];
-	struct sample single, grove;
+	struct sample single, little, grove;
 	struct sample *now;
 	int log, logfd;
 	char text[LOG_MAX];

@@ -381,6 +381,7 @@ static const struct operation {
 	{ "checkpoint", WHO_TARGET, try_checkpoint },
 	{ "checkpoint of a tree", WHO_GROVE, try_checkpoint, .tree = true },
 	{ "snapshot", WHO_TARGET, try_checkpoint, .snapshot = true },
+	{ "snapshot of little", WHO_SMALL, try_checkpoint, .snapshot = true },
 	{ "snapshot of a tree", WHO_GROVE, try_checkpoint, .tree = true,
 	  .snapshot = true },
 	{ "checkpoint that is refused", WHO_ODD, try_refused },
@@ -491,7 +492,9 @@ static void try_one(struct fault *f, const struct try *t, int64_t end)
 		return;
 	f->which = t->which;
 	f->snapshot = t->op.snapshot;
-	f->now = t->op.tree ? &f->grove : &f->single;
+	f->now = t->op.tree		? &f->grove :
+		 t->op.who == WHO_SMALL ? &f->little :
+					  &f->single;
 	err = series(f, &t->op, end);
 	if (err || f->nth >= 0)
 		result(f, name, err);

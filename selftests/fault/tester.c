@@ -143,9 +143,8 @@ int program_end(struct fault *f)
 int program_start(struct fault *f, enum who who)
 {
 	static const char *const name[] = {
-		[WHO_TARGET] = "target",
-		[WHO_SELF] = "self",
-		[WHO_ODD] = "odd",
+		[WHO_TARGET] = "target", [WHO_SMALL] = "little",
+		[WHO_SELF] = "self",	 [WHO_ODD] = "odd",
 		[WHO_GROVE] = "grove",
 	};
 	char link[128];
@@ -628,6 +627,7 @@ int fault_begin(struct fault *f)
 		return -1;
 	snprintf(f->img, sizeof(f->img), "%s/img", f->ct.dir);
 	snprintf(f->single.path, sizeof(f->single.path), "%s/good", f->ct.dir);
+	snprintf(f->little.path, sizeof(f->little.path), "%s/few", f->ct.dir);
 	snprintf(f->grove.path, sizeof(f->grove.path), "%s/tree", f->ct.dir);
 	f->now = &f->single;
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK))
@@ -638,6 +638,8 @@ int fault_begin(struct fault *f)
 	world.refs = number(REFCNT);
 	world.fds = open_fds();
 	if (make_good(f, &f->grove, WHO_GROVE))
+		return -1;
+	if (make_good(f, &f->little, WHO_SMALL))
 		return -1;
 	return make_good(f, &f->single, WHO_TARGET);
 }
