@@ -7,9 +7,9 @@
  *	COMMAND from its start to its end, with IN, OUT and LOG for its
  *	standard descriptors; our status is its status.
  *
- * usage: measure read FILE
+ * usage: measure read|read-small FILE
  *
- *	Reading FILE into fresh memory.
+ *	Reading FILE into fresh memory; without huge pages.
  *
  * usage: measure memory IN OUT LOG COMMAND...
  *
@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,7 +157,7 @@ static int measure_memory(char **argv)
 	return exit_status(status);
 }
 
-static int measure_read(const char *path)
+static int measure_read(const char *path, bool small_pages)
 {
 	int fd = open_for(path, O_RDONLY);
 	size_t done = 0, size;
@@ -173,6 +174,8 @@ static int measure_read(const char *path)
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		die("mmap");
+	if (small_pages && madvise(p, size, MADV_NOHUGEPAGE))
+		die("madvise");
 	while (done < size) {
 		n = read(fd, p + done, size - done);
 		if (n <= 0)
@@ -203,10 +206,12 @@ int main(int argc, char **argv)
 	if (argc > 5 && !strcmp(argv[1], "memory"))
 		return measure_memory(argv + 2);
 	if (argc == 3 && !strcmp(argv[1], "read"))
-		return measure_read(argv[2]);
+		return measure_read(argv[2], false);
+	if (argc == 3 && !strcmp(argv[1], "read-small"))
+		return measure_read(argv[2], true);
 	if (argc == 3 && !strcmp(argv[1], "touch"))
 		return touch(strtoul(argv[2], NULL, 0) << 20);
 	fprintf(stderr,
-		"usage: measure run|memory IN OUT LOG COMMAND... | read FILE | touch MIB\n");
+		"usage: measure run|memory IN OUT LOG COMMAND... | read|read-small FILE | touch MIB\n");
 	return 2;
 }
