@@ -224,12 +224,14 @@ static long ioctl_of_32_bits(int dev, unsigned int cmd, const void *arg)
 	return (int)ret;
 }
 
+union argument {
+	struct ckpt_ioc_checkpoint checkpoint;
+	struct ckpt_ioc_progress progress;
+};
+
 TEST_F_TIMEOUT(caller, of_32_bits_is_served_as_others_are, 120)
 {
-	union {
-		struct ckpt_ioc_checkpoint checkpoint;
-		struct ckpt_ioc_progress progress;
-	} * low;
+	union argument *low;
 	struct ckpt_freeze *fz = NULL;
 	struct stat st;
 	int dev = ckpt_open();
