@@ -17,7 +17,7 @@ override KDIR := $(or $(wildcard /lib/modules/$(KVER)/build),$(wildcard $(CACHE)
 endif
 
 BUILD := $(CURDIR)/build
-MODDIR ?= $(BUILD)/$(KVER)
+MODDIR ?= $(BUILD)/$(if $(CKPT_GCOV),coverage/)$(KVER)
 MODULE := $(MODDIR)/ckpt.ko
 
 PREFIX ?= /usr/local
@@ -47,7 +47,7 @@ all: tools
 
 # ---- the module ---------------------------------------------------------------
 
-find_sources = find Kbuild kernel common include \
+find_sources = find Kbuild kernel common include $(if $(CKPT_GCOV),selftests/gcov) \
 	-name '*.[chS]' -o -name '*.def' -o -name Kbuild
 
 # A tree of links, one for each kernel; links to what is gone are removed.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Callers of the ioctls that are not the tools: a child that never joins its
- * restart, a log that is a pipe which nobody reads, where a write waits.
+ * restart, a log that is a pipe which nobody reads, where a write waits; one of
+ * 32 bits.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <ckpt.h>
 #include "kselftest_harness.h"
@@ -205,6 +207,76 @@ TEST_F_TIMEOUT(caller, ends_though_nobody_reads_the_log, 120)
 	waits_for_its_log(_metadata, refused_restart, SIGTERM);
 	/* the children of the restarts go with them */
 	EXPECT_TRUE(no_child_within(1000));
+}
+
+/*
+ * An ioctl by the entry that 32-bit programs use: @arg must lie in the lowest
+ * 4 GiB.  Returns what the kernel does: a negative errno, or the result.
+ */
+static long ioctl_of_32_bits(int dev, unsigned int cmd, const void *arg)
+{
+	long ret = 54; /* __NR_ioctl there */
+
+	asm volatile("int $0x80"
+		     : "+a"(ret)
+		     : "b"((long)dev), "c"((long)cmd), "d"(arg)
+		     : "r8", "r9", "r10", "r11", "memory");
+	return (int)ret;
+}
+
+union argument {
+	struct ckpt_ioc_checkpoint checkpoint;
+	struct ckpt_ioc_progress progress;
+};
+
+TEST_F_TIMEOUT(caller, of_32_bits_is_served_as_others_are, 120)
+{
+	union argument *low;
+	struct ckpt_freeze *fz = NULL;
+	struct stat st;
+	int dev = ckpt_open();
+
+	low = mmap(NULL, sizeof(*low), PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)low);
+	ASSERT_LE(0, dev);
+	if (ioctl_of_32_bits(-1, CKPT_IOC_PROGRESS, low) != -EBADF)
+		SKIP(return, "the kernel serves no 32-bit programs");
+	low->progress.size = sizeof(low->progress);
+	EXPECT_EQ(-ENOTTY, ioctl_of_32_bits(dev, _IO(CKPT_IOC_MAGIC, 99), low));
+	/* a size that is none */
+	low->progress.size = 4;
+	EXPECT_EQ(-EINVAL, ioctl_of_32_bits(dev, CKPT_IOC_PROGRESS, low));
+
+	ASSERT_EQ(0, ct_start(&self->ct, sleeps, NULL));
+	ASSERT_EQ(0, ct_reach(&self->ct, 1));
+	memset(low, 0, sizeof(*low));
+	low->checkpoint = (struct ckpt_ioc_checkpoint){
+		.size = sizeof(low->checkpoint),
+		.pid = self->ct.pid,
+		.fd = open(self->ct.img, O_WRONLY | O_CREAT | O_TRUNC, 0600),
+		.logfd = CHECKPOINT_FD_NONE,
+		.flags = CHECKPOINT_SUBTREE,
+	};
+	ASSERT_EQ(0, ckpt_freeze(dev, self->ct.pid, 0, &fz));
+	EXPECT_LT(0, ioctl_of_32_bits(dev, CKPT_IOC_CHECKPOINT, low));
+	EXPECT_EQ(0, ckpt_thaw(fz));
+	EXPECT_EQ(0, fstat(low->checkpoint.fd, &st));
+	EXPECT_LT(4096, st.st_size);
+	EXPECT_EQ((uint64_t)st.st_size, low->checkpoint.bytes);
+	close(low->checkpoint.fd);
+
+	memset(low, 0, sizeof(*low));
+	low->progress.size = sizeof(low->progress);
+	EXPECT_EQ(0, ioctl_of_32_bits(dev, CKPT_IOC_PROGRESS, low));
+	EXPECT_EQ((unsigned int)CKPT_PROGRESS_IDLE, low->progress.phase);
+	EXPECT_EQ((uint64_t)st.st_size, low->progress.done);
+	close(dev);
+
+	ct_kill(&self->ct);
+	EXPECT_EQ(0, ct_restart(&self->ct));
+	ct_go(&self->ct, 1);
+	EXPECT_EQ(0, ct_join(&self->ct));
 }
 
 TEST_HARNESS_MAIN

@@ -145,6 +145,41 @@ refused ldt 'an LDT' <<'PY'
 desc = struct.pack("IIII", 0, 0x1000, 0xfffff, 0x51)
 sys_call(154, 1, desc, len(desc))
 PY
+refused written_vdso 'a written vdso' <<'PY'
+line = [l for l in open("/proc/self/maps") if l.endswith("[vdso]\n")][0]
+start, end = (int(x, 16) for x in line.split()[0].split("-"))
+sys_call(10, ctypes.c_ulong(start), ctypes.c_ulong(end - start), 7)
+ctypes.memmove(end - 1, b"x", 1) # behind all that is used of it
+PY
+refused numa_policy 'a NUMA policy' <<'PY'
+area = mmap.mmap(-1, 1 << 20)
+start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+nodes = ctypes.c_ulong(1)
+try:
+    sys_call(237, ctypes.c_ulong(start), ctypes.c_ulong(1 << 20), 2,
+             ctypes.byref(nodes), 64, 0)
+except OSError:
+    if ctypes.get_errno() == 38:
+        sys.exit("SKIP: no mbind()")
+    raise
+PY
+refused sealed_area 'a sealed area' <<'PY'
+area = mmap.mmap(-1, 1 << 20)
+start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+try:
+    sys_call(462, ctypes.c_ulong(start), ctypes.c_ulong(1 << 20), 0)
+except OSError:
+    if ctypes.get_errno() == 38:
+        sys.exit("SKIP: no mseal()")
+    raise
+PY
+pages=$(cat /proc/sys/vm/nr_hugepages)
+echo $((pages + 2)) >/proc/sys/vm/nr_hugepages
+refused hugetlb 'a hugetlb mapping' <<'PY'
+area = mmap.mmap(-1, 2 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)
+area[0] = 1
+PY
+echo "$pages" >/proc/sys/vm/nr_hugepages
 refused io_ports 'I/O ports' <<'PY'
 sys_call(173, 0x80, 1, 1)
 PY

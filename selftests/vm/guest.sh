@@ -32,6 +32,23 @@ load_module() {
 		-exec sysctl -q -p {} + 2>/dev/null
 }
 
+# For selftests/coverage: the module's counters are written down at the end, when
+# it is unloaded, and behind each test program (kselftest-run).
+keep_counters() {
+	local bin=/usr/local/sbin
+
+	cat >$bin/ckpt-covered <<-END
+		#!/bin/sh
+		[ ! -e $covered ] || echo "\$(mktemp /host-out/covered.XXXXXX)" >$covered
+	END
+	cat >$bin/rmmod <<-END
+		#!/bin/sh
+		ckpt-covered
+		exec /sbin/rmmod "\$@"
+	END
+	chmod 755 $bin/ckpt-covered $bin/rmmod
+}
+
 mount_disk() {
 	[ -b /dev/vdc ] || return 0
 	blkid /dev/vdc >/dev/null ||
@@ -51,16 +68,12 @@ elif [ -z "$CKPT_NO_MODULE" ] || [ -e "/lib/modules/$(uname -r)/updates/ckpt.ko"
 	load_module
 fi
 cd /root || exit 97
-covered=/sys/kernel/debug/gcov
-if [ -n "$CKPT_GCOV" ] && [ -d $covered ]; then
+covered=/sys/module/ckpt/parameters/gcov
+if [ -n "$CKPT_GCOV" ] && [ -e $covered ]; then
+	keep_counters
 	sh -c "$(cat /ckpt-vm/command)"
 	status=$?
-	# tar takes the files for empty, as they say themselves
-	find $covered -name '*.gcda' -printf '%P\n' | while read -r file; do
-		mkdir -p "/tmp/covered/${file%/*}"
-		cat "$covered/$file" >"/tmp/covered/$file"
-	done
-	tar -C /tmp/covered -cf "$(mktemp /host-out/covered.XXXXXX)" .
+	ckpt-covered
 	exit $status
 fi
 exec sh -c "$(cat /ckpt-vm/command)"
