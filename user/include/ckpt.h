@@ -479,17 +479,6 @@ struct ckpt_stats {
 };
 
 /**
- * ckpt_stats_write() - write figures as a line of JSON
- * @to: stream; flushed
- * @image: of a series: its name there, which needs no escapes; or NULL
- * @stats: figures
- *
- * Return: 0 or a negative errno.
- */
-int ckpt_stats_write(FILE *to, const char *image,
-		     const struct ckpt_stats *stats);
-
-/**
  * struct ckpt_checkpoint_opts - what checkpoint(1) is asked for
  * @pid: process
  * @out: path of the image, written beside it and renamed; NULL: @out_fd
@@ -550,7 +539,7 @@ int ckpt_checkpoint(const struct ckpt_checkpoint_opts *opts);
  * @interval_ns: from the beginning of one to that of the next, in nanoseconds
  * @keep: how many of the last images stay, at least 1
  * @done: called for each image, with the name that it has in the directory; or
- *	NULL; a negative errno, whose text is set, ends the series
+ *	NULL; a negative errno ends the series
  * @arg: its argument
  */
 struct ckpt_series_opts {

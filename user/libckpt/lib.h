@@ -76,7 +76,7 @@ bool ckpt_progress_stop(struct ckpt_progress *p);
 void ckpt_progress_sum(FILE *to, const char *name,
 		       const struct ckpt_stats *stats);
 
-/* stats.c */
+/* clock.c */
 unsigned long long ckpt_now_ns(void);
 
 /* process.c */
