@@ -91,6 +91,7 @@ static inline FILE *progress_stream(enum progress_option option)
 
 /* ---- tool_stats.c ---- */
 
+struct ckpt_restart_stats;
 struct ckpt_stats;
 
 /**
@@ -112,5 +113,14 @@ FILE *tool_stats_open(const char *tool, const char *path);
  */
 int tool_stats_checkpoint(FILE *to, const char *image,
 			  const struct ckpt_stats *stats);
+
+/**
+ * tool_stats_restart() - write the figures of a restart, a line of JSON
+ * @to: stream; flushed
+ * @stats: figures
+ *
+ * Return: 0, or -EIO: they cannot be written.
+ */
+int tool_stats_restart(FILE *to, const struct ckpt_restart_stats *stats);
 
 #endif /* _CKPT_TOOL_H */

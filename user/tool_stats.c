@@ -85,3 +85,21 @@ int tool_stats_checkpoint(FILE *to, const char *image,
 	put_rate(o, s->bytes, s->stream_ns + s->commit_ns);
 	return write_line(to, o);
 }
+
+int tool_stats_restart(FILE *to, const struct ckpt_restart_stats *s)
+{
+	struct json_object *o = json_object_new_object();
+
+	put(o, "pid", s->pid);
+	put(o, "tasks", s->tasks);
+	put(o, "total_ns", s->total_ns);
+	put(o, "head_ns", s->head_ns);
+	put(o, "make_ns", s->make_ns);
+	put(o, "restore_ns", s->restore_ns);
+	put(o, "commit_ns", s->commit_ns);
+	put(o, "freeze_ns", s->freeze_ns);
+	put(o, "bytes", s->bytes);
+	put(o, "pages", s->pages);
+	put_rate(o, s->bytes, s->restore_ns + s->commit_ns);
+	return write_line(to, o);
+}

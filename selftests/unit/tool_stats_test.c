@@ -95,6 +95,36 @@ static void test_checkpoint(void)
 	json_object_put(o);
 }
 
+static void test_restart(void)
+{
+	struct ckpt_restart_stats stats = {
+		.pid = 4711,
+		.tasks = 5,
+		.total_ns = 9000000000,
+		.head_ns = 1,
+		.make_ns = 2,
+		.restore_ns = 1500000000,
+		.commit_ns = 500000000,
+		.freeze_ns = 3,
+		.bytes = 7000,
+		.pages = 6,
+	};
+	FILE *to = tmpfile();
+	int good, err = tool_stats_restart(to, &stats);
+	struct json_object *o = line_of(to);
+
+	good = !err && is_num(o, "pid", 4711) && is_num(o, "tasks", 5) &&
+	       is_num(o, "bytes", 7000) && is_num(o, "pages", 6);
+	tap_ok(good, "the numbers of a restart are those that were given");
+	good = is_num(o, "total_ns", 9000000000) && is_num(o, "head_ns", 1) &&
+	       is_num(o, "make_ns", 2) && is_num(o, "restore_ns", 1500000000) &&
+	       is_num(o, "commit_ns", 500000000) && is_num(o, "freeze_ns", 3);
+	tap_ok(good, "so are its times");
+	tap_ok(is_num(o, "bytes_per_second", 3500),
+	       "its rate counts until the program runs");
+	json_object_put(o);
+}
+
 static void test_failures(void)
 {
 	struct ckpt_stats stats = { .id = 1 };
@@ -133,6 +163,7 @@ static void test_append(void)
 int main(void)
 {
 	test_checkpoint();
+	test_restart();
 	test_failures();
 	test_append();
 	return tap_end();

@@ -15,3 +15,17 @@ unsigned long long ckpt_now_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
+
+/**
+ * ckpt_lap_ns() - measure one step after the other
+ * @last: when the last one ended; then, now
+ *
+ * Return: nanoseconds between them.
+ */
+unsigned long long ckpt_lap_ns(unsigned long long *last)
+{
+	unsigned long long now = ckpt_now_ns(), took = now - *last;
+
+	*last = now;
+	return took;
+}
