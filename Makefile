@@ -88,9 +88,11 @@ USER_CFLAGS = -std=gnu11 -fPIC $(WARNINGS) $(CFLAGS)
 LIBS = -Wl,--as-needed -lcap -ljson-c -lxxhash -llz4 -lzstd
 
 LIB_SRC := $(sort $(wildcard user/libckpt/*.c common/*.c))
-TOOL_SRC := $(sort $(wildcard user/*.c))
+TOOL_SHARED_SRC := $(wildcard user/tool_*.c)
+TOOL_SRC := $(sort $(filter-out $(TOOL_SHARED_SRC),$(wildcard user/*.c)))
 SAMPLE_SRC := $(sort $(wildcard user/samples/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+TOOL_SHARED_OBJ := $(TOOL_SHARED_SRC:%.c=$(BUILD)/obj/%.o)
 TOOLS := $(TOOL_SRC:user/%.c=$(BUILD)/bin/%)
 SAMPLES := $(SAMPLE_SRC:user/samples/%.c=$(BUILD)/bin/%)
 LIB_MAP := $(wildcard user/libckpt/libckpt.map)
@@ -130,7 +132,7 @@ $(SHARED_LIB): $(LIB_OBJ) $(LIB_MAP)
 # To load shared libraries takes these longer than a small program's checkpoint.
 STATIC_TOOLS := $(BUILD)/bin/checkpoint $(BUILD)/bin/restart
 
-$(TOOLS): $(BUILD)/bin/%: $(BUILD)/obj/user/%.o $(STATIC_LIB)
+$(TOOLS): $(BUILD)/bin/%: $(BUILD)/obj/user/%.o $(TOOL_SHARED_OBJ) $(STATIC_LIB)
 	$(call quiet,LD)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) $(if $(filter $@,$(STATIC_TOOLS)),-static) -o $@ $^ $(LIBS)

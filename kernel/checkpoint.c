@@ -194,15 +194,6 @@ static void note_self(struct ckpt_ctx *ctx)
 	h->self = ctx->self;
 }
 
-/* Nanoseconds since @last, which is now then. */
-static u64 lap(u64 *last)
-{
-	u64 now = ktime_get_ns(), took = now - *last;
-
-	*last = now;
-	return took;
-}
-
 /* The state that an image needs is in memory, but for the pages. */
 static int run_save(struct ckpt_ctx *ctx, struct ckpt_ioc_checkpoint *arg)
 {
@@ -224,12 +215,12 @@ static int run_save(struct ckpt_ctx *ctx, struct ckpt_ioc_checkpoint *arg)
 		err = ckpt_tree_groups(ctx);
 	if (!err)
 		err = ckpt_tree_collect(ctx);
-	arg->collect_ns = lap(&time);
+	arg->collect_ns = ckpt_lap(&time);
 	if (!err)
 		err = save_head(ctx);
 	if (!err)
 		err = ckpt_tree_save(ctx);
-	arg->save_ns = lap(&time);
+	arg->save_ns = ckpt_lap(&time);
 	return err;
 }
 
@@ -246,7 +237,7 @@ static int run(struct ckpt_ctx *ctx, struct ckpt_ioc_checkpoint *arg)
 		err = ckpt_tree_still_frozen(ctx);
 	if (!err)
 		err = ckpt_out_trailer(ctx);
-	arg->stream_ns = lap(&time);
+	arg->stream_ns = ckpt_lap(&time);
 	return err;
 }
 
@@ -260,7 +251,7 @@ static int run_snapshot(struct ckpt_ctx *ctx, struct ckpt_ioc_checkpoint *arg)
 		err = ckpt_snapshot_take(ctx, arg->max_extra);
 	if (!err)
 		err = ckpt_tree_still_frozen(ctx);
-	arg->snapshot_ns = lap(&time);
+	arg->snapshot_ns = ckpt_lap(&time);
 	return err;
 }
 
@@ -440,12 +431,12 @@ long ckpt_checkpoint_stream(struct ckpt_session *session,
 		return ret;
 	}
 	ret = ckpt_sync_run(ctx);
-	arg->sync_ns = lap(&time);
+	arg->sync_ns = ckpt_lap(&time);
 	if (!ret)
 		ret = ckpt_out_stream(ctx);
 	if (!ret)
 		ret = ckpt_out_trailer(ctx);
-	arg->stream_ns = lap(&time);
+	arg->stream_ns = ckpt_lap(&time);
 	if (ret)
 		tell_failure(ctx, ret);
 	else

@@ -22,6 +22,7 @@
 #include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
@@ -122,6 +123,7 @@ struct ckpt_in {
 	size_t head_len, head_pos;
 	u64 pos; /* offset in the image */
 	u64 rec_pos; /* of the current record */
+	u64 pages; /* whose contents have been read */
 	u64 digest;
 	struct ckpt_seq seq;
 	struct ckpt_hdr peeked;
@@ -479,6 +481,20 @@ void ckpt_ctx_free(struct ckpt_ctx *ctx);
 /* tree_walk.c */
 void ckpt_tree_free(struct ckpt_ctx *ctx);
 
+/**
+ * ckpt_lap() - measure one step after the other
+ * @last: when the last one ended; then, now
+ *
+ * Return: nanoseconds between them.
+ */
+static inline u64 ckpt_lap(u64 *last)
+{
+	u64 now = ktime_get_ns(), took = now - *last;
+
+	*last = now;
+	return took;
+}
+
 /* checkpoint.c, restart.c: the ioctls */
 struct ckpt_session;
 long ckpt_checkpoint(struct file *dev_file, struct ckpt_ioc_checkpoint *arg);
@@ -487,7 +503,7 @@ long ckpt_checkpoint_stream(struct ckpt_session *session,
 void ckpt_checkpoint_abandon(struct ckpt_session *session);
 long ckpt_restart_coordinate(struct file *dev_file,
 			     struct ckpt_session *session,
-			     const struct ckpt_ioc_restart *arg);
+			     struct ckpt_ioc_restart *arg);
 long ckpt_restart_join(struct ckpt_session *session,
 		       const struct ckpt_ioc_restart *arg);
 long ckpt_restart_self(struct file *dev_file,

@@ -584,13 +584,12 @@ static int end_ghosts(struct ckpt_ctx *ctx)
 	return err;
 }
 
-static int lead(struct ckpt_ctx *ctx, struct ckpt_session *session)
+/* All that is read becomes true, from the last look to the first step. */
+static int commit(struct ckpt_ctx *ctx, struct ckpt_session *session)
 {
 	int err;
 
-	err = step_turns(ctx, session);
-	if (!err)
-		err = step_all(ctx, session, CKPT_STEP_CHECK, is_any);
+	err = step_all(ctx, session, CKPT_STEP_CHECK, is_any);
 	if (!err)
 		err = end_dead(ctx, session);
 	if (!err)
@@ -652,13 +651,14 @@ static void abandon(struct ckpt_ctx *ctx, struct ckpt_session *session)
 }
 
 static int coordinate(struct ckpt_ctx *ctx, struct ckpt_session *session,
-		      pid_t pid)
+		      struct ckpt_ioc_restart *arg)
 {
+	u64 time = ktime_get_ns();
 	int err;
 
 	session->error = 0;
 	session->killed = NULL;
-	err = find_child(ctx, pid);
+	err = find_child(ctx, arg->pid);
 	if (err)
 		return err;
 	err = ckpt_restart_head(ctx);
@@ -667,7 +667,12 @@ static int coordinate(struct ckpt_ctx *ctx, struct ckpt_session *session,
 	if (!err)
 		err = check_made(ctx);
 	if (!err)
-		err = lead(ctx, session);
+		err = step_turns(ctx, session);
+	arg->restore_ns = ckpt_lap(&time);
+	arg->pages = ctx->in.pages;
+	if (!err)
+		err = commit(ctx, session);
+	arg->commit_ns = ckpt_lap(&time);
 	if (err)
 		abandon(ctx, session);
 	return err;
@@ -677,13 +682,13 @@ static int coordinate(struct ckpt_ctx *ctx, struct ckpt_session *session,
  * ckpt_restart_coordinate() - CKPT_IOC_RESTART of the coordinator
  * @dev_file: the session's open file
  * @session: session
- * @arg: argument, checked for unknown flags
+ * @arg: argument, checked for unknown flags; what comes out is filled in
  *
  * Return: 0, or a negative errno; then the tasks have been killed.
  */
 long ckpt_restart_coordinate(struct file *dev_file,
 			     struct ckpt_session *session,
-			     const struct ckpt_ioc_restart *arg)
+			     struct ckpt_ioc_restart *arg)
 {
 	struct ckpt_ctx *ctx;
 	long ret = 0;
@@ -702,7 +707,7 @@ long ckpt_restart_coordinate(struct file *dev_file,
 	if (IS_ERR(ctx)) {
 		ret = PTR_ERR(ctx);
 	} else {
-		ret = coordinate(ctx, session, arg->pid);
+		ret = coordinate(ctx, session, arg);
 		restart_free(ctx);
 	}
 	mutex_lock(&session->lock);

@@ -165,13 +165,19 @@ static long ioctl_restart(struct file *file, void __user *uarg, u32 size)
 		return -EINVAL;
 	if (!arg.pid && !(arg.flags & RESTART_TASKSELF))
 		return ckpt_restart_join(session, &arg);
+	memset_startat(&arg, 0, pages); /* which only comes out */
 	progress_begin(file, CKPT_PROGRESS_READ);
 	if (arg.flags & RESTART_TASKSELF)
 		ret = ckpt_restart_self(file, &arg);
 	else
 		ret = ckpt_restart_coordinate(file, session, &arg);
 	atomic_set(&session->progress.phase, CKPT_PROGRESS_IDLE);
-	return ret;
+	if (arg.flags & RESTART_TASKSELF || ret)
+		return ret;
+	/* the tasks run: that they are not told of is no failure */
+	if (copy_to_user(uarg, &arg, min_t(size_t, size, sizeof(arg))))
+		pr_debug("restart: bad address of the figures\n");
+	return 0;
 }
 
 /* Without the size of the structure, which grows and tells its own. */

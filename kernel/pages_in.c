@@ -308,6 +308,7 @@ static int fill_start(struct ckpt_ctx *ctx, struct ckpt_run *run, int err)
 		return err;
 	}
 	ckpt_in_pages_count(ctx, &run->sum);
+	ctx->op->in.pages += run->nr;
 	ckpt_run_start(ctx->pages, run, run_verify);
 	return 0;
 }

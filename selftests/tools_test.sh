@@ -153,6 +153,10 @@ result $? restart_progress_is_a_line_a_second
 slow_cat <image | restart 2>message
 [ $? = 3 ] && [ ! -s message ]
 result $? restart_shows_none_without_a_terminal
+python3 terminal.py "{ head -c 100000; sleep 2.5; cat; } <image | restart" >message
+grep -qE "^returns [1-9][0-9]* lines 0" message && grep -qx "left ''" message &&
+	grep -qE "$progress_line" message
+result $? restart_progress_is_one_line_of_a_terminal
 slow_cat <image | "${as_tester[@]}" restart --progress 2>message
 grep -qxE "$progress_line" message
 result $? the_helper_shows_progress

@@ -182,26 +182,7 @@ static enum progress_option progress;
 static bool want_stats;
 static const char *stats_path; /* NULL: standard error */
 static FILE *stats_file; /* for the figures, or NULL */
-
-/* Return: 0, or the exit status. */
-static int open_stats(void)
-{
-	int fd;
-
-	if (!want_stats)
-		return 0;
-	stats_file = stderr;
-	if (!stats_path)
-		return 0;
-	fd = open(stats_path,
-		  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
-	stats_file = fd < 0 ? NULL : fdopen(fd, "a");
-	if (stats_file)
-		return 0;
-	fprintf(stderr, "checkpoint: %s: cannot open: %s\n", stats_path,
-		strerror(errno));
-	return 1;
-}
+static bool stats_failed; /* they could not be written */
 
 /* Return: 0, or 1 and the exit status. */
 static int parse_option(int c, char **argv, struct ckpt_checkpoint_opts *opts,
@@ -296,6 +277,18 @@ static int check_options(const struct ckpt_checkpoint_opts *opts)
 	return 0;
 }
 
+static int write_stats(void *unused, const char *image,
+		       const struct ckpt_stats *stats)
+{
+	int err = 0;
+
+	(void)unused;
+	if (stats_file)
+		err = tool_stats_checkpoint(stats_file, image, stats);
+	stats_failed = err;
+	return err;
+}
+
 static int run_once(struct ckpt_checkpoint_opts *opts)
 {
 	struct ckpt_stats stats;
@@ -303,22 +296,13 @@ static int run_once(struct ckpt_checkpoint_opts *opts)
 
 	opts->stats = &stats;
 	ret = ckpt_checkpoint(opts);
-	if (ret >= 0 && stats_file)
-		ret = ckpt_stats_write(stats_file, NULL, &stats);
-	return ret;
-}
-
-static int write_stats(void *arg, const char *image,
-		       const struct ckpt_stats *stats)
-{
-	return stats_file ? ckpt_stats_write(arg, image, stats) : 0;
+	return ret < 0 ? ret : write_stats(NULL, NULL, &stats);
 }
 
 static int run_series(const struct ckpt_checkpoint_opts *opts)
 {
 	series.checkpoint = opts;
 	series.done = write_stats;
-	series.arg = stats_file;
 	return ckpt_series(&series);
 }
 
@@ -341,12 +325,16 @@ int main(int argc, char **argv)
 	if (status)
 		return status;
 	fill_standard_fds();
-	if (open_stats())
-		return 1;
+	if (want_stats) {
+		stats_file = tool_stats_open("checkpoint", stats_path);
+		if (!stats_file)
+			return 1;
+	}
 	opts.progress = progress_stream(progress);
 	ckpt_stop_catch();
 	if ((series.interval_ns ? run_series(&opts) : run_once(&opts)) >= 0)
 		return 0;
-	fprintf(stderr, "checkpoint: %s\n", ckpt_error());
+	fprintf(stderr, "checkpoint: %s\n",
+		stats_failed ? "the figures cannot be written" : ckpt_error());
 	return 1;
 }

@@ -32,6 +32,7 @@ enum {
 	OPT_NO_PROGRESS,
 	OPT_NO_CGROUP,
 	OPT_VERIFY,
+	OPT_STATS,
 	OPT_VERSION
 };
 
@@ -56,6 +57,7 @@ static const struct option options[] = {
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "no-cgroup", no_argument, NULL, OPT_NO_CGROUP },
 	{ "verify", no_argument, NULL, OPT_VERIFY },
+	{ "stats", optional_argument, NULL, OPT_STATS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -95,6 +97,8 @@ static const char usage_text[] =
 	"      --verify       do not let it run: checkpoint it again, and print what\n"
 	"                     differs between the two images; the status is 0 only\n"
 	"                     if nothing does\n"
+	"      --stats[=FILE] append a line of figures, as JSON, to FILE, or write it\n"
+	"                     to standard error, once the program runs\n"
 	"  -v, --verbose      say what was done\n"
 	"  -h, --help         this text\n"
 	"      --version      version\n";
@@ -107,6 +111,8 @@ struct command {
 	bool show_status;
 	bool inspect;
 	bool verify;
+	bool stats;
+	const char *stats_path; /* NULL: standard error */
 	enum progress_option progress;
 };
 
@@ -200,6 +206,10 @@ static int parse_option(int c, char **argv, int *status)
 		return 0;
 	case OPT_VERIFY:
 		cmd.verify = true;
+		return 0;
+	case OPT_STATS:
+		cmd.stats = true;
+		cmd.stats_path = optarg;
 		return 0;
 	case OPT_SELF:
 		cmd.opts.flags |= CKPT_RESTART_IN_PLACE;
@@ -331,6 +341,8 @@ static int check_options(void)
 		      CKPT_RESTART_LEAVE_FROZEN)))
 		return usage_error(
 			"--verify excludes --self, --frozen, --no-wait, --copy-status and --show-status");
+	if (cmd.stats && (cmd.verify || flags & CKPT_RESTART_IN_PLACE))
+		return usage_error("--stats excludes --self and --verify");
 	/* it is to change nothing, whatever the image says of files */
 	if (cmd.verify && cmd.opts.kernel_flags & RESTART_FILES_TRUNCATE)
 		return usage_error("--verify excludes --files=truncate");
@@ -356,6 +368,22 @@ static int run_verify(void)
 	return n != 0;
 }
 
+/* The program runs, whatever becomes of its figures. */
+static void write_stats(void *to, const struct ckpt_restart_stats *stats)
+{
+	if (tool_stats_restart(to, stats))
+		fputs("restart: the figures cannot be written\n", stderr);
+}
+
+static int open_stats(void)
+{
+	if (!cmd.stats)
+		return 0;
+	cmd.opts.running = write_stats;
+	cmd.opts.arg = tool_stats_open("restart", cmd.stats_path);
+	return !cmd.opts.arg;
+}
+
 int main(int argc, char **argv)
 {
 	int c, status = 0;
@@ -375,6 +403,8 @@ int main(int argc, char **argv)
 	if (c)
 		return c;
 	fill_standard_fds();
+	if (open_stats())
+		return 1;
 	cmd.opts.progress = progress_stream(cmd.progress);
 	if (!(cmd.opts.flags & CKPT_RESTART_IN_PLACE))
 		ckpt_stop_catch();

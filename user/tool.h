@@ -89,4 +89,38 @@ static inline FILE *progress_stream(enum progress_option option)
 	return option == PROGRESS_ON ? stderr : NULL;
 }
 
+/* ---- tool_stats.c ---- */
+
+struct ckpt_restart_stats;
+struct ckpt_stats;
+
+/**
+ * tool_stats_open() - where the figures go
+ * @tool: its name, for a message
+ * @path: file to append to; NULL: standard error
+ *
+ * Return: stream, or NULL: it cannot be opened, which has been told.
+ */
+FILE *tool_stats_open(const char *tool, const char *path);
+
+/**
+ * tool_stats_checkpoint() - write the figures of a checkpoint, a line of JSON
+ * @to: stream; flushed
+ * @image: of a series: its name there; or NULL
+ * @stats: figures
+ *
+ * Return: 0, or -EIO: they cannot be written.
+ */
+int tool_stats_checkpoint(FILE *to, const char *image,
+			  const struct ckpt_stats *stats);
+
+/**
+ * tool_stats_restart() - write the figures of a restart, a line of JSON
+ * @to: stream; flushed
+ * @stats: figures
+ *
+ * Return: 0, or -EIO: they cannot be written.
+ */
+int tool_stats_restart(FILE *to, const struct ckpt_restart_stats *stats);
+
 #endif /* _CKPT_TOOL_H */

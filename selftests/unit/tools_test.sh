@@ -98,6 +98,18 @@ refuses 2 'exclude' 'restart: --verify and --self' \
 	restart --self --verify -i good.img
 refuses 2 'a restart that waits' 'restart: --copy-status and --no-wait' \
 	restart -W --copy-status -i good.img
+for option in --self --verify; do
+	refuses 2 '--stats excludes' "restart: --stats and $option" \
+		restart --stats $option -i good.img
+done
+for option in --stats --stats=figures; do
+	refuses 2 'see restart --help' "restart: $option takes no word behind it" \
+		restart $option figures -i good.img
+done
+refuses 1 'cannot open' 'restart: --stats where nothing can be' \
+	restart --stats=/nonexistent/figures -i good.img
+refuses 1 'cannot open' 'checkpoint: --stats where nothing can be' \
+	checkpoint --stats=/nonexistent/figures -o new.img $job
 
 refuses 2 'see checkpoint --help' 'checkpoint: no pid' checkpoint
 refuses 2 'see checkpoint --help' 'checkpoint: two pids' checkpoint $job $job

@@ -100,7 +100,7 @@ int ckpt_ioctl_stream(int dev, struct ckpt_ioc_stream *arg);
 /**
  * ckpt_ioctl_restart() - CKPT_IOC_RESTART
  * @dev: session
- * @arg: argument; @arg->size is filled in here
+ * @arg: argument; @arg->size is filled in here, what comes out by the kernel
  *
  * Return: 0 or a negative errno.
  */
@@ -479,17 +479,6 @@ struct ckpt_stats {
 };
 
 /**
- * ckpt_stats_write() - write figures as a line of JSON
- * @to: stream; flushed
- * @image: of a series: its name there, which needs no escapes; or NULL
- * @stats: figures
- *
- * Return: 0 or a negative errno.
- */
-int ckpt_stats_write(FILE *to, const char *image,
-		     const struct ckpt_stats *stats);
-
-/**
  * struct ckpt_checkpoint_opts - what checkpoint(1) is asked for
  * @pid: process
  * @out: path of the image, written beside it and renamed; NULL: @out_fd
@@ -550,7 +539,7 @@ int ckpt_checkpoint(const struct ckpt_checkpoint_opts *opts);
  * @interval_ns: from the beginning of one to that of the next, in nanoseconds
  * @keep: how many of the last images stay, at least 1
  * @done: called for each image, with the name that it has in the directory; or
- *	NULL; a negative errno, whose text is set, ends the series
+ *	NULL; a negative errno ends the series
  * @arg: its argument
  */
 struct ckpt_series_opts {
@@ -577,6 +566,32 @@ struct ckpt_series_opts {
  */
 int ckpt_series(const struct ckpt_series_opts *opts);
 
+/**
+ * struct ckpt_restart_stats - figures of a restart; times in nanoseconds
+ * @pid: as ckpt_restart() returns it
+ * @tasks: processes and threads that were made, those that are dead again, too
+ * @total_ns: all of it, until the program ran, or was frozen
+ * @head_ns: reading the head of the image, and planning the tasks
+ * @make_ns: making them
+ * @restore_ns: reading the image, and the memory of the tasks
+ * @commit_ns: making them what it says, until they ran
+ * @freeze_ns: freezing them, with CKPT_RESTART_LEAVE_FROZEN
+ * @bytes: of the image, its head included
+ * @pages: pages whose contents were in it
+ */
+struct ckpt_restart_stats {
+	pid_t pid;
+	unsigned int tasks;
+	unsigned long long total_ns;
+	unsigned long long head_ns;
+	unsigned long long make_ns;
+	unsigned long long restore_ns;
+	unsigned long long commit_ns;
+	unsigned long long freeze_ns;
+	unsigned long long bytes;
+	unsigned long long pages;
+};
+
 #define CKPT_RESTART_PIDS_FRESH (1U << 0) /* any pid will do */
 #define CKPT_RESTART_NO_WAIT (1U << 1) /* don't wait for the program */
 #define CKPT_RESTART_IN_PLACE (1U << 2) /* become the program */
@@ -599,6 +614,9 @@ int ckpt_series(const struct ckpt_series_opts *opts);
  * @verbose: stream for remarks, or NULL
  * @progress: stream for bytes, rate and time left, or NULL; not used with
  *	CKPT_RESTART_IN_PLACE
+ * @running: called once the program runs (or is frozen), before it is waited
+ *	for; or NULL; not used with CKPT_RESTART_IN_PLACE
+ * @arg: its argument
  */
 struct ckpt_restart_opts {
 	int fd;
@@ -612,6 +630,8 @@ struct ckpt_restart_opts {
 	FILE *notes;
 	FILE *verbose;
 	FILE *progress;
+	void (*running)(void *arg, const struct ckpt_restart_stats *stats);
+	void *arg;
 };
 
 /**

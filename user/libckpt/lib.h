@@ -76,8 +76,9 @@ bool ckpt_progress_stop(struct ckpt_progress *p);
 void ckpt_progress_sum(FILE *to, const char *name,
 		       const struct ckpt_stats *stats);
 
-/* stats.c */
+/* clock.c */
 unsigned long long ckpt_now_ns(void);
+unsigned long long ckpt_lap_ns(unsigned long long *last);
 
 /* process.c */
 int ckpt_process_check(pid_t pid);

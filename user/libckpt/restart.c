@@ -34,6 +34,8 @@ struct restart_run {
 	struct ckpt_hierarchy *tree;
 	pid_t child;
 	int status_fd; /* the helper tells the program's wait status there */
+	struct ckpt_restart_stats stats;
+	unsigned long long start, lap; /* when it began, and its current step */
 };
 
 static const struct ckpt_hdr_tree_task *root_task(const struct restart_run *run)
@@ -154,6 +156,20 @@ static int tree_freeze(struct restart_run *run)
 
 /* ---- the coordinator ---- */
 
+/* What the kernel tells of a restart that has succeeded. */
+static void take_figures(struct restart_run *run,
+			 const struct ckpt_ioc_restart *arg)
+{
+	struct ckpt_restart_stats *stats = &run->stats;
+	struct ckpt_ioc_progress at;
+
+	stats->restore_ns = arg->restore_ns;
+	stats->commit_ns = arg->commit_ns;
+	stats->pages = arg->pages;
+	if (!ckpt_ioctl_progress(run->dev, &at))
+		stats->bytes = at.done;
+}
+
 static int coordinate_kernel(struct restart_run *run)
 {
 	const struct ckpt_restart_opts *opts = run->opts;
@@ -177,8 +193,10 @@ static int coordinate_kernel(struct restart_run *run)
 	err = ckpt_ioctl_restart(run->dev, &arg);
 	ckpt_stop_kills(0);
 	ckpt_progress_stop(progress);
-	if (!err)
+	if (!err) {
+		take_figures(run, &arg);
 		return 0;
+	}
 	/* a task that never got to the kernel knows why that has failed */
 	return ckpt_birth_failed(run->tree, CKPT_STAGE_MAKE) ?:
 		       kernel_failed(run, err);
@@ -196,12 +214,16 @@ static int coordinate_tree(struct restart_run *run)
 	if (!err)
 		err = ckpt_birth_wait(run->tree);
 	ckpt_stop_kills(0);
+	run->stats.make_ns = ckpt_lap_ns(&run->lap);
 	if (!err)
 		err = coordinate_kernel(run);
 	if (!err)
 		ckpt_birth_ghosts_reap(run->tree);
-	if (!err && run->flags & RESTART_FROZEN)
+	ckpt_lap_ns(&run->lap);
+	if (!err && run->flags & RESTART_FROZEN) {
 		err = tree_freeze(run);
+		run->stats.freeze_ns = ckpt_lap_ns(&run->lap);
+	}
 	/* they are there to stay, unless the caller goes on holding the session */
 	if (!err && !(run->opts->flags & CKPT_RESTART_VERIFY))
 		err = ckpt_places_keep(run->tree, run->dev);
@@ -253,7 +275,7 @@ static void warn_time(struct restart_run *run)
 
 struct helper_report {
 	int err; /* 0 or a negative errno */
-	pid_t pid;
+	struct ckpt_restart_stats stats;
 	char text[1024];
 };
 
@@ -294,6 +316,7 @@ helper_main(struct restart_run *run, int report_fd)
 	struct helper_report report = { 0 };
 	int status[2] = { 0, 0 }; /* the root's; whether there are others */
 
+	run->lap = ckpt_now_ns(); /* of this time namespace */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(run->dev); /* the session is that of who opened it */
 	run->dev = ckpt_open();
@@ -302,7 +325,7 @@ helper_main(struct restart_run *run, int report_fd)
 		ckpt_set_error(-EPERM, "cannot choose the pid: use --no-pids");
 	if (!report.err)
 		report.err = coordinate(run);
-	report.pid = run->child;
+	report.stats = run->stats;
 	snprintf(report.text, sizeof(report.text), "%s", ckpt_error());
 	prctl(PR_SET_PDEATHSIG, 0);
 	if (write(report_fd, &report, sizeof(report)) != sizeof(report) ||
@@ -348,6 +371,8 @@ static int helper_start(struct restart_run *run)
 	while (n < 0 && errno == EINTR);
 	ckpt_stop_kills(0);
 	if (n == sizeof(report) && !report.err) {
+		report.stats.head_ns = run->stats.head_ns;
+		run->stats = report.stats;
 		run->child = pid;
 		run->status_fd = fds[0];
 		return 0;
@@ -462,6 +487,8 @@ static int restart_tree(struct restart_run *run)
 	err = tree_prepare(run);
 	if (err)
 		return err;
+	run->stats.tasks = run->tree->nr;
+	run->stats.head_ns = ckpt_lap_ns(&run->lap);
 	set_time(run);
 	err = tree_spawn(run);
 	if (err == -EPERM)
@@ -489,6 +516,14 @@ static int restart_begin(struct restart_run *run)
 	if (run->opts->flags & CKPT_RESTART_IN_PLACE)
 		return restart_in_place(run);
 	return restart_tree(run);
+}
+
+static void tell_figures(struct restart_run *run)
+{
+	run->stats.pid = run->child;
+	run->stats.total_ns = ckpt_now_ns() - run->start;
+	if (run->opts->running)
+		run->opts->running(run->opts->arg, &run->stats);
 }
 
 /* The child may be the helper, which tells and may have others to wait for. */
@@ -523,10 +558,14 @@ static int restart(const struct ckpt_restart_opts *opts, int *status, int *dev)
 		.log.fd = -1,
 		.root_fd = -1,
 		.status_fd = -1,
+		.start = ckpt_now_ns(),
 	};
 	int err;
 
+	run.lap = run.start;
 	err = restart_begin(&run);
+	if (!err)
+		tell_figures(&run);
 	ckpt_log_close(&run.log);
 	ckpt_hierarchy_free(run.tree);
 	ckpt_head_free(&run.head);

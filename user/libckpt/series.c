@@ -239,7 +239,10 @@ static int image_done(struct series *s, const char *name,
 	if (opts->checkpoint->verbose)
 		fprintf(opts->checkpoint->verbose, "checkpoint %d: %s/%s\n",
 			stats->id, s->path, name);
-	return opts->done ? opts->done(opts->arg, name, stats) : 0;
+	err = opts->done ? opts->done(opts->arg, name, stats) : 0;
+	return err ? ckpt_set_error(err, "%s/%s: %s", s->path, name,
+				    strerror(-err)) :
+		     0;
 }
 
 /* Return: 0, or the negative errno of a checkpoint that failed. */

@@ -184,11 +184,15 @@ struct ckpt_inherit {
  * @nr_inherit: entries in @inherit, at most CKPT_INHERIT_MAX
  * @task: a task that joins: the pid that it has in the image; 0: its own
  * @workers: as in struct ckpt_ioc_checkpoint; not of a task that joins
+ * @pages: out: pages whose contents were in the image
+ * @restore_ns: out: reading the image, and the memory of the tasks, took so
+ *	       long, in nanoseconds
+ * @commit_ns: out: making them what the image says, until they ran, did
  *
  * For the coordinator the ioctl returns 0 once the tasks run (or, with
- * RESTART_FROZEN, wait to be frozen).  For a task it does not return on
- * success: the task goes on where the image says.  On failure -1 and errno;
- * tasks that cannot go back are killed.
+ * RESTART_FROZEN, wait to be frozen), and the out fields are filled in.  For a
+ * task it does not return on success: the task goes on where the image says.
+ * On failure -1 and errno; tasks that cannot go back are killed.
  */
 struct ckpt_ioc_restart {
 	__u32 size;
@@ -202,6 +206,9 @@ struct ckpt_ioc_restart {
 	__u32 nr_inherit;
 	__s32 task;
 	__u32 workers;
+	__aligned_u64 pages;
+	__aligned_u64 restore_ns;
+	__aligned_u64 commit_ns;
 };
 
 /* Flags of CKPT_IOC_LEASE. */
