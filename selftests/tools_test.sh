@@ -87,6 +87,14 @@ result $? a_program_of_another_user out
 passes_on helper_passes_signals_on "${as_tester[@]}"
 grep -q 'pid namespace of its own' message
 result $? helper_is_announced
+rm -f end beat
+mkfifo held
+timeout 30 cat held >/dev/null &
+reader=$!
+"${as_tester[@]}" restart -W -i image 7>held 2>message
+wait $reader && within 5 test -e beat
+result $? the_helper_keeps_no_descriptor
+tell_end '_exit(0)'
 ends helper_status_0 0 '_exit(0)' "${as_tester[@]}" :
 ends helper_status_3 3 '_exit(3)' "${as_tester[@]}" : --copy-status
 ends helper_killed_is_128_and_the_signal 143 "$(killed_by TERM)" "${as_tester[@]}" :

@@ -41,6 +41,10 @@ expected_files() {
 		$dest/usr/local/include/ckpt.h
 		$dest/usr/local/include/linux/ckpt.h
 		$dest/usr/local/include/linux/ckpt_image.h
+		$dest/usr/local/include/linux/ckpt_image_files.h
+		$dest/usr/local/include/linux/ckpt_image_memory.h
+		$dest/usr/local/include/linux/ckpt_image_signals.h
+		$dest/usr/local/include/linux/ckpt_image_task.h
 		$dest/usr/lib/udev/rules.d/60-ckpt.rules
 		$dest/usr/lib/modules-load.d/ckpt.conf
 		$dest/usr/lib/sysctl.d/60-ckpt.conf

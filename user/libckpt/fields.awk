@@ -14,32 +14,22 @@ BEGIN {
 }
 
 # Comments, also those of several lines.
-{
-	line = $0
+function uncommented(line) {
 	if (in_comment) {
 		if (!sub(/.*\*\//, "", line))
-			next
+			return ""
 		in_comment = 0
 	}
 	gsub(/\/\*([^*]|\*[^\/])*\*\//, "", line)
 	if (sub(/\/\*.*/, "", line))
 		in_comment = 1
+	return line
 }
 
-line ~ /^struct ckpt_[a-z_]+ \{/ {
-	split(line, word, " ")
-	name = word[2]
-	next
-}
-
-line ~ /^\};/ {
-	name = ""
-}
-
-name != "" && name != "ckpt_hdr" {
+function members(line,	word, n, i, element, kind) {
 	body = body " " line
 	if (line !~ /;[ \t]*$/)
-		next
+		return
 	sub(/;[ \t]*$/, "", body)
 	n = split(body, word, " ")
 	body = ""
@@ -55,4 +45,36 @@ name != "" && name != "ckpt_hdr" {
 		if (word[i] != "h" && word[i] != "csum")
 			print kind name ", " word[i] ", " element ")"
 	}
+}
+
+function read(line,	word) {
+	line = uncommented(line)
+	if (line ~ /^struct ckpt_[a-z_]+ \{/) {
+		split(line, word, " ")
+		name = word[2]
+		return
+	}
+	if (line ~ /^\};/)
+		name = ""
+	if (name != "" && name != "ckpt_hdr")
+		members(line)
+}
+
+# The other families are beside it.
+/^#include <linux\/ckpt_image_/ {
+	file = FILENAME
+	sub(/[^\/]*$/, "", file)
+	match($2, /ckpt_image_[a-z]*\.h/)
+	file = file substr($2, RSTART, RLENGTH)
+	while ((got = (getline line < file)) > 0)
+		read(line)
+	if (got < 0) {
+		print "cannot read " file >"/dev/stderr"
+		exit 1
+	}
+	next
+}
+
+{
+	read($0)
 }

@@ -279,14 +279,19 @@ struct helper_report {
 	char text[1024];
 };
 
-/* Nobody waits: neither the terminal nor a pipe is to know of the helper. */
-static void helper_detach(void)
+/* Nobody waits: neither the terminal nor a pipe or file is to know of the helper. */
+static void helper_detach(int report_fd)
 {
 	int fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid();
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		dup2(null, fd);
+	if (report_fd > fd)
+		close_range(fd, report_fd - 1, 0);
+	if (report_fd >= fd)
+		fd = report_fd + 1;
+	close_range(fd, ~0U, 0);
 }
 
 static bool has_children(void)
@@ -299,8 +304,8 @@ static bool has_children(void)
 /* The root has ended, the rest of the tree has not: with its init it would. */
 static void helper_stay(int report_fd)
 {
+	helper_detach(report_fd);
 	close(report_fd);
-	helper_detach();
 	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
 		;
 }
@@ -334,7 +339,7 @@ helper_main(struct restart_run *run, int report_fd)
 	close(run->dev);
 	close(run->opts->fd);
 	if (run->opts->flags & CKPT_RESTART_NO_WAIT)
-		helper_detach();
+		helper_detach(report_fd);
 	if (ckpt_wait_passing(run->child, &status[0]))
 		_exit(1);
 	status[1] = has_children();
