@@ -61,34 +61,6 @@ static int come_back(struct ct *ct)
 
 /* ---- who is who -------------------------------------------------- */
 
-static struct {
-	pid_t pid, ppid, pgid, sid;
-} was;
-
-static void note_ids(void)
-{
-	was.pid = getpid();
-	was.ppid = getppid();
-	was.pgid = getpgrp();
-	was.sid = getsid(0);
-}
-
-static int check_ids(struct ct_shared *s)
-{
-	CT_EQ(s, was.pid, getpid());
-	CT_EQ(s, was.ppid, getppid());
-	CT_EQ(s, was.pgid, getpgrp());
-	CT_EQ(s, was.sid, getsid(0));
-	return 0;
-}
-
-static int stays(struct ct_shared *s, void *arg)
-{
-	note_ids();
-	tasks_stay(s, 1);
-	return check_ids(s);
-}
-
 static void *thread_stays(void *arg)
 {
 	struct ct_shared *s = arg;
@@ -101,7 +73,7 @@ static void *thread_stays(void *arg)
 static int leads_group(struct ct_shared *s, void *arg)
 {
 	setpgid(0, 0);
-	return stays(s, NULL);
+	return tasks_stay_same(s, NULL);
 }
 
 static int leads_session(struct ct_shared *s, void *arg)
@@ -109,11 +81,11 @@ static int leads_session(struct ct_shared *s, void *arg)
 	pid_t child[2];
 
 	setsid();
-	child[0] = tasks_fork(s, stays, NULL);
+	child[0] = tasks_fork(s, tasks_stay_same, NULL);
 	child[1] = tasks_fork(s, leads_group, NULL);
-	note_ids();
+	tasks_note_ids();
 	tasks_stay(s, 1);
-	CT_DO(check_ids(s));
+	CT_DO(tasks_check_ids(s));
 	CT_EQ(s, child[1], getpgid(child[1]));
 	CT_DO(tasks_reap(s, child[0]));
 	return tasks_reap(s, child[1]);
@@ -126,14 +98,14 @@ static int numbers_are_kept(struct ct_shared *s, void *arg)
 	pid_t child;
 
 	CT_EQ(s, 1, getpid());
-	note_ids();
-	CT_EQ(s, 0, was.ppid);
-	CT_EQ(s, 0, was.sid); /* the tester's, which has no number here */
+	tasks_note_ids();
+	CT_EQ(s, 0, tasks_was.ppid);
+	CT_EQ(s, 0, tasks_was.sid); /* the tester's, which has no number here */
 	child = tasks_fork(s, leads_session, NULL);
 	CT_EQ(s, 0, pthread_create(&thread, NULL, thread_stays, s));
 	CT_DO(tasks_wait(s, 4));
 	ct_step(s, 1);
-	CT_DO(check_ids(s));
+	CT_DO(tasks_check_ids(s));
 	CT_DO(tasks_reap(s, child));
 	CT_EQ(s, 0, pthread_join(thread, &same));
 	CT_CHECK(s, same);
@@ -211,13 +183,13 @@ static int orphan(struct ct_shared *s, void *arg)
 {
 	while (getppid() != 1)
 		ct_sleep_ms(1);
-	note_ids();
-	CT_CHECK(s, was.sid > 1 && was.sid != was.pid);
+	tasks_note_ids();
+	CT_CHECK(s, tasks_was.sid > 1 && tasks_was.sid != tasks_was.pid);
 	tasks_stay(s, 1);
-	CT_DO(check_ids(s));
-	CT_EQ(s, -1, kill(was.sid, 0)); /* its leader is still dead */
+	CT_DO(tasks_check_ids(s));
+	CT_EQ(s, -1, kill(tasks_was.sid, 0)); /* its leader is still dead */
 	CT_EQ(s, ESRCH, errno);
-	CT_EQ(s, 0, kill(-was.pgid, 0)); /* and its group lives */
+	CT_EQ(s, 0, kill(-tasks_was.pgid, 0)); /* and its group lives */
 	return 0;
 }
 
@@ -317,7 +289,7 @@ static int tells_by_signal(struct ct_shared *s, void *arg)
 	union sigval value = { .sival_int = 5 };
 
 	CT_EQ(s, 0, sigqueue(1, SIGUSR1, value));
-	return stays(s, NULL);
+	return tasks_stay_same(s, NULL);
 }
 
 /* Senders by the receiver's numbers: a child, and somebody outside: 0. */
@@ -351,10 +323,10 @@ TEST_F(container, senders_are_kept)
 
 static int asks_to_go_on(struct ct_shared *s, void *arg)
 {
-	note_ids();
+	tasks_note_ids();
 	s->data[SLOT_LIFE] = 1;
 	ct_step(s, 1);
-	CT_DO(check_ids(s));
+	CT_DO(tasks_check_ids(s));
 	return attack_init(s);
 }
 
@@ -428,7 +400,7 @@ static int descriptor_owners(struct ct_shared *s, void *arg)
 
 	CT_EQ(s, 0, pipe(p[0]));
 	CT_EQ(s, 0, pipe(p[1]));
-	child = tasks_fork(s, stays, NULL);
+	child = tasks_fork(s, tasks_stay_same, NULL);
 	CT_EQ(s, 0, fcntl(p[0][0], F_SETOWN, child));
 	CT_EQ(s, 0, fcntl(p[1][0], F_SETOWN_EX, &owner));
 	CT_DO(tasks_wait(s, 1));
@@ -534,7 +506,7 @@ static int has_another(struct ct_shared *s, void *arg)
 	pid_t child = tasks_clone(CLONE_NEWPID | SIGCHLD);
 
 	if (!child)
-		_exit(stays(s, NULL));
+		_exit(tasks_stay_same(s, NULL));
 	CT_DO(tasks_wait(s, 1));
 	ct_step(s, 1);
 	return tasks_reap(s, child);
@@ -563,7 +535,7 @@ TEST_F(container, refuses_one_set_aside)
 
 static int below_the_init(struct ct_shared *s, void *arg)
 {
-	pid_t child = tasks_fork(s, stays, NULL);
+	pid_t child = tasks_fork(s, tasks_stay_same, NULL);
 
 	CT_DO(tasks_wait(s, 1));
 	ct_step(s, 1);

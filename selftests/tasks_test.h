@@ -56,6 +56,37 @@ static inline void tasks_stay(struct ct_shared *s, int step)
 		tasks_pause(s);
 }
 
+/* Of this process, before the checkpoint. */
+static struct {
+	pid_t pid, ppid, pgid, sid;
+} tasks_was;
+
+static inline void tasks_note_ids(void)
+{
+	tasks_was.pid = getpid();
+	tasks_was.ppid = getppid();
+	tasks_was.pgid = getpgrp();
+	tasks_was.sid = getsid(0);
+}
+
+static inline int tasks_check_ids(struct ct_shared *s)
+{
+	CT_EQ(s, tasks_was.pid, getpid());
+	CT_EQ(s, tasks_was.ppid, getppid());
+	CT_EQ(s, tasks_was.pgid, getpgrp());
+	CT_EQ(s, tasks_was.sid, getsid(0));
+	return 0;
+}
+
+/* A child that is to stay as it is. */
+static inline int tasks_stay_same(struct ct_shared *s, void *arg)
+{
+	(void)arg;
+	tasks_note_ids();
+	tasks_stay(s, 1);
+	return tasks_check_ids(s);
+}
+
 /* Waits until slot @slot of the data is at least @want. */
 static inline int tasks_slot(struct ct_shared *s, int slot, int64_t want)
 {

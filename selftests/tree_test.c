@@ -20,36 +20,6 @@
 
 CT_FIXTURE(tree)
 
-/* Of this process, before the checkpoint. */
-static struct {
-	pid_t pid, ppid, pgid, sid;
-} was;
-
-static void note_ids(void)
-{
-	was.pid = getpid();
-	was.ppid = getppid();
-	was.pgid = getpgrp();
-	was.sid = getsid(0);
-}
-
-static int check_ids(struct ct_shared *s)
-{
-	CT_EQ(s, was.pid, getpid());
-	CT_EQ(s, was.ppid, getppid());
-	CT_EQ(s, was.pgid, getpgrp());
-	CT_EQ(s, was.sid, getsid(0));
-	return 0;
-}
-
-/* A child that is to stay as it is. */
-static int stays(struct ct_shared *s, void *arg)
-{
-	note_ids();
-	tasks_stay(s, 1);
-	return check_ids(s);
-}
-
 /* ---- hierarchies ------------------------------------------------- */
 
 #define DEPTH 3
@@ -86,13 +56,13 @@ static int grow(struct ct_shared *s, int depth)
 		/* the group must be there for the next one */
 		CT_DO(tasks_wait(s, there + 1));
 	}
-	note_ids();
+	tasks_note_ids();
 	if (depth == DEPTH)
 		ct_step(s, 1);
 	else
 		tasks_stay(s, 1);
 	CT_EQ(s, 1, s->restarted);
-	CT_DO(check_ids(s));
+	CT_DO(tasks_check_ids(s));
 	for (i = 0; depth && i < WIDTH; i++)
 		CT_DO(tasks_reap(s, child[i]));
 	CT_EQ(s, -1, waitpid(-1, NULL, __WALL));
@@ -126,9 +96,9 @@ static int link_of_chain(struct ct_shared *s, int rest)
 		if (!child)
 			_exit(link_of_chain(s, rest - 1));
 	}
-	note_ids();
+	tasks_note_ids();
 	tasks_stay(s, 1);
-	CT_DO(check_ids(s));
+	CT_DO(tasks_check_ids(s));
 	return rest ? tasks_reap(s, child) : 0;
 }
 
@@ -155,7 +125,7 @@ static int hundred_siblings(struct ct_shared *s, void *arg)
 
 	setsid();
 	for (i = 0; i < 100; i++)
-		child[i] = tasks_fork(s, stays, NULL);
+		child[i] = tasks_fork(s, tasks_stay_same, NULL);
 	CT_DO(tasks_wait(s, 100));
 	ct_step(s, 1);
 	CT_EQ(s, 1, s->restarted);
@@ -212,11 +182,11 @@ static int survives_its_leader(struct ct_shared *s, void *arg)
 	signal(SIGUSR1, count);
 	while (getppid() == getsid(0)) /* until the leader is gone */
 		ct_sleep_ms(1);
-	note_ids();
+	tasks_note_ids();
 	tasks_here(s);
 	while (s->go < 1)
 		ct_sleep_ms(5);
-	CT_DO(check_ids(s));
+	CT_DO(tasks_check_ids(s));
 	for (i = 0; !got; i++) {
 		CT_CHECK(s, i < TASKS_TRIES);
 		ct_sleep_ms(2);
@@ -273,7 +243,7 @@ static int leads_a_group(struct ct_shared *s, void *arg)
 static int joins_group(struct ct_shared *s, void *arg)
 {
 	CT_EQ(s, 0, setpgid(0, (long)arg));
-	return stays(s, NULL);
+	return tasks_stay_same(s, NULL);
 }
 
 /* The session is the tree's, the group's leader has ended, the members live. */
@@ -341,7 +311,7 @@ static int orphan(struct ct_shared *s, void *arg)
 		CT_CHECK(s, i < TASKS_TRIES);
 		ct_sleep_ms(2);
 	}
-	return stays(s, NULL);
+	return tasks_stay_same(s, NULL);
 }
 
 static int leaves_orphan(struct ct_shared *s, void *arg)
@@ -395,9 +365,9 @@ static int makes_sibling(struct ct_shared *s, void *arg)
 	pid_t sibling = tasks_clone(CLONE_PARENT | SIGCHLD);
 
 	if (!sibling)
-		_exit(stays(s, NULL));
+		_exit(tasks_stay_same(s, NULL));
 	s->data[0] = sibling;
-	CT_DO(stays(s, NULL));
+	CT_DO(tasks_stay_same(s, NULL));
 	CT_EQ(s, -1, waitpid(sibling, NULL, WNOHANG));
 	CT_EQ(s, ECHILD, errno);
 	return 0;
@@ -422,7 +392,7 @@ static pthread_barrier_t together;
 /* The child is this thread's: nobody else has it for __WNOTHREAD. */
 static void *has_child(void *arg)
 {
-	pid_t child = tasks_fork(shared, stays, NULL);
+	pid_t child = tasks_fork(shared, tasks_stay_same, NULL);
 	int status = -1;
 
 	shared->data[0] = child;
@@ -459,7 +429,7 @@ CT_ROUND_TRIP(tree, children_of_threads)
 /* A process of threads below a process of threads. */
 static void *stays_here(void *arg)
 {
-	return (void *)(long)stays(shared, NULL);
+	return (void *)(long)tasks_stay_same(shared, NULL);
 }
 
 static int has_threads(struct ct_shared *s, void *arg)

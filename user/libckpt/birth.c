@@ -206,14 +206,6 @@ int ckpt_birth_failed(const struct ckpt_hierarchy *h, enum ckpt_stage last)
 
 /* ---- waiting ---- */
 
-static long ms_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static bool has_died(pid_t pid)
 {
 	siginfo_t info = { 0 };
@@ -232,13 +224,13 @@ static int look_around(struct ckpt_hierarchy *h, __u32 *made, long *since)
 		return ckpt_set_error(-EINTR, "interrupted");
 	if (now != *made) {
 		*made = now;
-		*since = ms_now();
+		*since = ckpt_now_ms();
 	}
 	if (has_died(h->birth->real[0]) && !h->birth->event)
 		return ckpt_set_error(-ECHILD,
 				      "process %d died before the others were made",
 				      h->node[0].task->pid);
-	if (ms_now() - *since > STALL_MS)
+	if (ckpt_now_ms() - *since > STALL_MS)
 		return ckpt_set_error(-ETIMEDOUT,
 				      "%u of %u tasks are there, and there come no more: has one been killed?",
 				      now + 1, h->nr);
@@ -254,7 +246,7 @@ static int look_around(struct ckpt_hierarchy *h, __u32 *made, long *since)
 int ckpt_birth_wait(struct ckpt_hierarchy *h)
 {
 	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000L };
-	long since = ms_now();
+	long since = ckpt_now_ms();
 	__u32 made = 0;
 	int err = 0;
 
@@ -313,8 +305,8 @@ static void see_gone(pid_t pid, long until)
 	fd = ckpt_pidfd_open(pid);
 	if (fd < 0)
 		return;
-	if (until > ms_now())
-		ckpt_pidfd_wait(fd, until - ms_now());
+	if (until > ckpt_now_ms())
+		ckpt_pidfd_wait(fd, until - ckpt_now_ms());
 	close(fd);
 }
 
@@ -329,7 +321,7 @@ static void see_gone(pid_t pid, long until)
  */
 void ckpt_birth_undo(struct ckpt_hierarchy *h)
 {
-	long until = ms_now() + GONE_MS;
+	long until = ckpt_now_ms() + GONE_MS;
 	int reaper = 0;
 	pid_t pid;
 	__u32 i;

@@ -351,14 +351,6 @@ bool ckpt_cgroup_freezing(const char *dir)
 	return false;
 }
 
-static long ms_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /**
  * ckpt_cgroup_wait_frozen() - wait until a group is frozen
  * @dir: group
@@ -375,14 +367,14 @@ int ckpt_cgroup_wait_frozen(const char *dir, int seconds)
 {
 	int fd = ckpt_cgroup_open(dir, "cgroup.events", O_RDONLY);
 	struct pollfd p = { .fd = fd, .events = POLLPRI };
-	long end = ms_now() + seconds * 1000L, left = 0, look = 1;
+	long end = ckpt_now_ms() + seconds * 1000L, left = 0, look = 1;
 	int ret;
 
 	if (fd < 0)
 		return fd;
 	for (;;) {
 		ret = events_frozen(fd);
-		left = end - ms_now();
+		left = end - ckpt_now_ms();
 		if (!ret && ckpt_stop_requested())
 			ret = -EINTR;
 		else if (!ret && left <= 0)

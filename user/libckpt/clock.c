@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The clock that figures go by. */
+/* The clock that figures and time-outs go by. */
 #include <time.h>
 #include "lib.h"
 
@@ -14,6 +14,16 @@ unsigned long long ckpt_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/**
+ * ckpt_now_ms() - CLOCK_MONOTONIC, for time-outs
+ *
+ * Return: milliseconds.
+ */
+long ckpt_now_ms(void)
+{
+	return ckpt_now_ns() / 1000000;
 }
 
 /**

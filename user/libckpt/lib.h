@@ -78,6 +78,7 @@ void ckpt_progress_sum(FILE *to, const char *name,
 
 /* clock.c */
 unsigned long long ckpt_now_ns(void);
+long ckpt_now_ms(void);
 unsigned long long ckpt_lap_ns(unsigned long long *last);
 
 /* process.c */

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 #include "lib.h"
 
@@ -50,10 +49,7 @@ int ckpt_ioctl_progress(int dev, struct ckpt_ioc_progress *arg)
 
 static double seconds_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
+	return ckpt_now_ns() / 1e9;
 }
 
 static const char *bytes_text(double n, char *buf, size_t size)
