@@ -3,13 +3,16 @@
 #ifndef _CKPT_PAGES_H
 #define _CKPT_PAGES_H
 
+#include <linux/list.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
 struct address_space;
 struct ckpt_ctx;
 struct ckpt_hdr_pgarr;
+struct ckpt_snapshot;
 struct iov_iter;
+struct mem_cgroup;
 struct mm_struct;
 struct vm_area_struct;
 struct xxh64_state;
@@ -25,7 +28,9 @@ struct xxh64_state;
  * @keep_zero: a page of zeros hides something else (a file's page): tell it
  * @drop: @mm is a copy of the program's: give its pages back as they are out
  * @copy: the program changes its pages soon: keep copies of them
- * @kept: the pages are in @pages, whatever becomes of @mm and @mapping
+ * @kept: snapshot that has the pages in @pages, whatever becomes of @mm and
+ *	@mapping; or NULL
+ * @list: in the snapshot's list of such jobs
  * @pages: by address or offset in pages, each with a reference
  */
 struct ckpt_pages_job {
@@ -37,12 +42,15 @@ struct ckpt_pages_job {
 	bool keep_zero;
 	bool drop;
 	bool copy;
-	bool kept;
+	struct ckpt_snapshot *kept;
+	struct list_head list;
 	struct xarray pages;
 };
 
-int ckpt_pages_keep(struct ckpt_ctx *ctx, struct ckpt_pages_job *job);
+int ckpt_pages_keep(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
+		    struct mem_cgroup *memcg);
 void ckpt_pages_unkeep(struct ckpt_pages_job *job);
+void ckpt_pages_lose(struct ckpt_snapshot *snap);
 int ckpt_pages_stream(struct ckpt_ctx *ctx, struct ckpt_pages_job *job);
 void ckpt_pages_free(struct ckpt_ctx *ctx);
 int ckpt_pages_fill(struct ckpt_ctx *ctx, struct mm_struct *mm,

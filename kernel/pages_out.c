@@ -5,7 +5,7 @@
  * An area's page tables are walked in steps of at most a run (CKPT_RUN_PAGES).
  * Private pages that are present are taken by reference, huge ones without being
  * split; swapped ones are brought in.  Pages of zeros are left out.  What is left
- * is checksummed where it lies and goes out as one vector, never copied by us;
+ * is checksummed where it lies and goes out as one vector;
  * or it is packed, and goes out so if that makes it smaller.
  *
  * Shared memory: its page cache is read, swapped pages too.  Whoever has it
@@ -14,14 +14,18 @@
  *
  * It takes an address space, not a task, so that a snapshot of one will do.
  *
- * Lock order: mmap_lock (read), then page table locks.  No lock is held while
- * the stream is written.
+ * What a snapshot does not have in a copy of an address space it keeps here, page
+ * by page: copies, and references to private pages of files.
+ *
+ * Lock order: mmap_lock (read), then page table locks.  The snapshot's kept_lock
+ * stands alone.  No lock is held while the stream is written.
  */
 #include <linux/bvec.h>
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
 #include <linux/mman.h>
 #include <linux/pagemap.h>
+#include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
@@ -309,20 +313,24 @@ static int run_gather(struct ckpt_ctx *ctx, const struct ckpt_pages_job *job,
 	return run_swap_in(ctx, job->mm, run);
 }
 
-static int run_gather_kept(struct ckpt_pages_job *job, struct ckpt_run *run)
+static void run_gather_kept(struct ckpt_pages_job *job, struct ckpt_run *run)
 {
+	unsigned long from = run->next, i;
 	struct page *page;
-	unsigned long i;
 
-	xa_for_each_range(&job->pages, i, page, run->next >> PAGE_SHIFT,
-			  (job->end - 1) >> PAGE_SHIFT) {
-		run->next = i << PAGE_SHIFT;
-		if (run_full(run))
-			return 0;
-		run_add(run, run->next, page, false);
-	}
 	run->next = job->end;
-	return 0;
+	mutex_lock(&job->kept->kept_lock);
+	xa_for_each_range(&job->pages, i, page, from >> PAGE_SHIFT,
+			  (job->end - 1) >> PAGE_SHIFT) {
+		if (run_full(run)) {
+			run->next = i << PAGE_SHIFT;
+			break;
+		}
+		get_page(page);
+		ckpt_run_hold(run, page);
+		run_add(run, i << PAGE_SHIFT, page, false);
+	}
+	mutex_unlock(&job->kept->kept_lock);
 }
 
 /* Who is short of memory is told, nobody is killed. */
@@ -387,15 +395,16 @@ static int run_gather_shmem(struct ckpt_ctx *ctx,
 static int run_gather_any(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
 			  struct ckpt_run *run)
 {
-	int err;
+	int err = 0;
 
 	if (job->kept)
-		return run_gather_kept(job, run);
-	if (job->mapping)
-		return run_gather_shmem(ctx, job, run);
-	err = run_gather(ctx, job, run);
+		run_gather_kept(job, run);
+	else if (job->mapping)
+		err = run_gather_shmem(ctx, job, run);
+	else
+		err = run_gather(ctx, job, run);
 	/* asked afterwards: what is given up loses its pages then */
-	return err || !job->drop ? err : ckpt_snapshot_check(ctx);
+	return err ?: ckpt_snapshot_check(ctx);
 }
 
 /* Each page goes to the job: a copy of its own, or a reference. */
@@ -415,7 +424,7 @@ static int keep_page(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
 		get_page(page);
 	}
 	err = xa_err(xa_store(&job->pages, addr >> PAGE_SHIFT, page,
-			      GFP_KERNEL_ACCOUNT));
+			      GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL));
 	if (!err)
 		return 0;
 	put_page(page);
@@ -449,9 +458,10 @@ static int keep_run(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
 
 /**
  * ckpt_pages_keep() - take hold of the pages of an area, or copy shared memory
- * @ctx: checkpoint, tasks frozen
+ * @ctx: checkpoint with a snapshot, tasks frozen
  * @job: which; it has no use for its address space or page cache any more;
  *	ckpt_pages_unkeep() lets go
+ * @memcg: cgroup that pays for copies; or NULL
  *
  * For an area: right after a copy-on-write copy of the address space was made,
  * from there.  A page that more than its one mapping refers to is not changed
@@ -460,17 +470,21 @@ static int keep_run(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
  *
  * Return: 0, or a negative errno that has been reported.
  */
-int ckpt_pages_keep(struct ckpt_ctx *ctx, struct ckpt_pages_job *job)
+int ckpt_pages_keep(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
+		    struct mem_cgroup *memcg)
 {
 	struct ckpt_pages *pages = ckpt_pages_get(ctx);
 	struct ckpt_run *run;
+	struct mem_cgroup *old;
 	int err = 0;
 
 	if (!pages)
 		return -ENOMEM;
 	run = ckpt_run_free(pages); /* none is in flight */
+	old = set_active_memcg(memcg);
 	xa_init_flags(&job->pages, XA_FLAGS_ACCOUNT);
-	job->kept = true;
+	job->kept = ctx->snapshot;
+	list_add_tail(&job->list, &job->kept->kept_jobs); /* not watched yet */
 	run->next = job->start;
 	while (!err && run->next < job->end) {
 		err = job->mapping ? run_gather_shmem(ctx, job, run) :
@@ -482,24 +496,64 @@ int ckpt_pages_keep(struct ckpt_ctx *ctx, struct ckpt_pages_job *job)
 			err = ckpt_fail(ctx, -EINTR, "image", "interrupted");
 		cond_resched();
 	}
+	set_active_memcg(old);
 	return err;
 }
 
-/**
- * ckpt_pages_unkeep() - let go of what is left of the pages of a job
- * @job: job
- */
-void ckpt_pages_unkeep(struct ckpt_pages_job *job)
+static void job_lose(struct ckpt_pages_job *job)
 {
 	unsigned long index;
 	struct page *page;
 
-	if (!job->kept)
-		return;
 	xa_for_each(&job->pages, index, page)
 		put_page(page);
 	xa_destroy(&job->pages);
-	job->kept = false;
+}
+
+/**
+ * ckpt_pages_unkeep() - let go of what is left of the pages of a job
+ * @job: job; its snapshot is there still
+ */
+void ckpt_pages_unkeep(struct ckpt_pages_job *job)
+{
+	struct ckpt_snapshot *snap = job->kept;
+
+	if (!snap)
+		return;
+	mutex_lock(&snap->kept_lock);
+	list_del(&job->list);
+	job_lose(job);
+	mutex_unlock(&snap->kept_lock);
+	job->kept = NULL;
+}
+
+/**
+ * ckpt_pages_lose() - free the pages that the jobs of a snapshot keep
+ * @snap: snapshot, which is marked as lost; those that are being written right
+ *	now are freed by who writes them
+ */
+void ckpt_pages_lose(struct ckpt_snapshot *snap)
+{
+	struct ckpt_pages_job *job;
+
+	mutex_lock(&snap->kept_lock);
+	list_for_each_entry(job, &snap->kept_jobs, list)
+		job_lose(job);
+	mutex_unlock(&snap->kept_lock);
+}
+
+static void drop_kept(struct ckpt_pages_job *job, const struct ckpt_run *run)
+{
+	struct page *page;
+	unsigned int i;
+
+	mutex_lock(&job->kept->kept_lock);
+	for (i = 0; i < run->nr; i++) {
+		page = xa_erase(&job->pages, run->addr[i] >> PAGE_SHIFT);
+		if (page)
+			put_page(page);
+	}
+	mutex_unlock(&job->kept->kept_lock);
 }
 
 /* What is out is not needed any more; huge pages go as a whole. */
@@ -507,12 +561,9 @@ static unsigned long drop_done(struct ckpt_pages_job *job, struct ckpt_run *run,
 			       unsigned long from)
 {
 	unsigned long end = run->next;
-	unsigned int i;
 
-	for (i = 0; job->kept && i < run->nr; i++) {
-		xa_erase(&job->pages, run->addr[i] >> PAGE_SHIFT);
-		ckpt_run_hold(run, run->page[i]);
-	}
+	if (job->kept)
+		drop_kept(job, run);
 	if (!job->drop)
 		return end;
 	if (end != job->end)

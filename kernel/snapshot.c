@@ -2,7 +2,7 @@
 /*
  * Snapshots of memory: what a checkpoint streams while the program runs on.
  *
- * All address spaces of the tree are copied as fork() copies them, copy-on-write,
+ * The address spaces of the tree are copied as fork() copies them, copy-on-write,
  * while all tasks are frozen: they show one instant.  A kernel thread, the
  * worker, works in each of them for a moment and makes a child, which exits at
  * once; what stays is its address space, ours alone.  So RLIMIT_NPROC and the
@@ -17,8 +17,8 @@
  * A mapped file that is held could be noticed: as one more user by the next
  * checkpoint, by who seals a memfd or unmounts a file system.  Areas of files
  * leave the copy at once: a reference is taken to each of their private pages.
- * Shared memory is copied.  So is what little a small process has: that takes less
- * time than a child, and what it writes to afterwards is not copied then.
+ * Shared memory is copied.  So is what little a small process has: that takes
+ * less time than a child, and what it writes to afterwards is not copied then.
  *
  * The worker ends when the copies are made; snapshot_watch.c then watches how
  * much memory is left.
@@ -47,6 +47,8 @@
 #define NOT_FORKED (VM_DONTCOPY | VM_WIPEONFORK)
 /* To copy so many takes no longer than a child. */
 #define SMALL_PAGES 256
+/* 6.1 has not counted up to 64 pages of each thread yet. */
+#define SMALL_USERS 8
 
 /* ---- the worker ---- */
 
@@ -197,13 +199,18 @@ static u32 nr_spaces(const struct ckpt_ctx *ctx)
 	return nr;
 }
 
-/* How many pages of it are to be copied; 0: it is to have a child. */
-static unsigned int pages_to_copy(struct mm_struct *mm)
+/*
+ * How many pages of it are to be copied; 0: it is to have a child, which does not
+ * wait for swap, and is a single instant even where others write to the memory.
+ */
+static unsigned int pages_to_copy(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
-	long pages = ckpt_mm_counter(mm, MM_ANONPAGES) +
-		     ckpt_mm_counter(mm, MM_SWAPENTS);
+	long pages = ckpt_mm_counter(mm, MM_ANONPAGES);
 
-	return pages <= SMALL_PAGES ? max(pages, 1L) : 0;
+	if (pages > SMALL_PAGES || ckpt_mm_counter(mm, MM_SWAPENTS) ||
+	    atomic_read(&mm->mm_users) > SMALL_USERS || ckpt_mm_shared(ctx, mm))
+		return 0;
+	return max(pages, 1L);
 }
 
 static struct ckpt_snapshot *snapshot_alloc(struct ckpt_ctx *ctx, u64 max_extra)
@@ -217,6 +224,8 @@ static struct ckpt_snapshot *snapshot_alloc(struct ckpt_ctx *ctx, u64 max_extra)
 		return NULL;
 	snap->max_extra = max_extra;
 	INIT_LIST_HEAD(&snap->list);
+	mutex_init(&snap->kept_lock);
+	INIT_LIST_HEAD(&snap->kept_jobs);
 	init_completion(&snap->taken);
 	init_completion(&snap->kept);
 	init_completion(&snap->stripped);
@@ -228,7 +237,7 @@ static struct ckpt_snapshot *snapshot_alloc(struct ckpt_ctx *ctx, u64 max_extra)
 		space->areas = ctx->tree[i].mm_copy;
 		space->memcg = get_mem_cgroup_from_mm(space->areas->mm);
 		if (!max_extra)
-			space->pages = pages_to_copy(space->areas->mm);
+			space->pages = pages_to_copy(ctx, space->areas->mm);
 		init_completion(&space->born);
 		snap->nr++;
 	}
@@ -236,13 +245,15 @@ static struct ckpt_snapshot *snapshot_alloc(struct ckpt_ctx *ctx, u64 max_extra)
 }
 
 /* Page tables, and what else of the kernel a copy takes. */
+static u64 child_needs(const struct ckpt_space *space)
+{
+	return mm_pgtables_bytes(space->areas->mm) + space->areas->nr * 512;
+}
+
 static u64 space_needs(const struct ckpt_space *space)
 {
-	const struct mm_struct *mm = space->areas->mm;
-
-	if (space->pages)
-		return (u64)space->pages << PAGE_SHIFT;
-	return mm_pgtables_bytes(mm) + space->areas->nr * 512;
+	return space->pages ? (u64)space->pages << PAGE_SHIFT :
+			      child_needs(space);
 }
 
 static u64 snapshot_needs(const struct ckpt_snapshot *snap)
@@ -287,8 +298,13 @@ static int check_room(struct ckpt_ctx *ctx, struct ckpt_snapshot *snap)
 	room = snapshot_room(snap);
 	need = snapshot_needs(snap);
 	for (i = 0; room < need && i < snap->nr; i++) {
-		snap->space[i].pages = 0; /* a child takes less */
-		need = snapshot_needs(snap);
+		u64 now = space_needs(&snap->space[i]);
+		u64 child = child_needs(&snap->space[i]);
+
+		if (child >= now)
+			continue;
+		snap->space[i].pages = 0;
+		need -= now - child;
 	}
 	if (room >= need)
 		return 0;
@@ -308,8 +324,7 @@ static int check_marks(struct ckpt_ctx *ctx, const struct ckpt_snapshot *snap)
 	for (i = 0; i < snap->nr; i++) {
 		const struct ckpt_mm_copy *areas = snap->space[i].areas;
 
-		if (!snap->space[i].pages && any_not_forked(areas) &&
-		    ckpt_mm_shared(ctx, areas->mm))
+		if (any_not_forked(areas) && ckpt_mm_shared(ctx, areas->mm))
 			return ckpt_fail(ctx, -EBUSY, "snapshot",
 					 "memory that is not for children (MADV_DONTFORK) is shared with a process outside of the tree: use --stop-copy");
 	}
@@ -349,10 +364,8 @@ static const struct ckpt_mm_area *area_of(const struct ckpt_mm_copy *areas,
 static int job_keep(struct ckpt_ctx *ctx, struct ckpt_pages_job *job,
 		    struct mem_cgroup *memcg)
 {
-	struct mem_cgroup *old = set_active_memcg(memcg);
-	int err = ckpt_pages_keep(ctx, job);
+	int err = ckpt_pages_keep(ctx, job, memcg);
 
-	set_active_memcg(old);
 	job->mapping = NULL;
 	job->mm = NULL;
 	return err;
@@ -463,8 +476,6 @@ int ckpt_snapshot_take(struct ckpt_ctx *ctx, u64 max_extra)
 		err = ckpt_out_jobs(ctx, job_move);
 	if (err)
 		return err;
-	if (!snap->worker)
-		return 0;
 	snap->strip = true;
 	worker_end(snap);
 	ckpt_snapshot_watch(snap);

@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
@@ -47,6 +48,8 @@ struct ckpt_space {
  * @killed: nobody wants the copies any more
  * @err: 0 or a negative errno
  * @copied: bytes of shared memory, which are copied at once
+ * @kept_lock: protects @kept_jobs and the pages of those
+ * @kept_jobs: jobs whose pages do not come from a copy of an address space
  * @max_extra: give up beyond that, in bytes; 0: no limit
  * @lost: 0, or why it was given up
  * @nr: copies
@@ -62,6 +65,8 @@ struct ckpt_snapshot {
 	bool strip, killed;
 	int err;
 	u64 copied, max_extra;
+	struct mutex kept_lock; /* of @kept_jobs, and their pages */
+	struct list_head kept_jobs;
 	atomic_t lost;
 	u32 nr;
 	struct ckpt_space space[];

@@ -4,13 +4,11 @@
  * memory is left.
  *
  * One piece of work looks at all of them, every LOOK_MS.  A snapshot that takes
- * too much is given up: its copies lose their pages at once, the stream then
- * fails.  Shared memory and files' pages, which it holds by themselves, are
- * freed with the stream.
+ * too much is given up: it loses its pages at once, the stream then fails.
  *
- * Locking: watched_lock is held while the list is looked through, mmap_lock
- * inside.  @lost is set before pages are freed: who has walked a copy and then
- * finds @lost clear has seen all of them.
+ * Locking: watched_lock is held while the list is looked through, mmap_lock or a
+ * snapshot's kept_lock inside.  @lost is set before pages are freed: who has
+ * walked a copy and then finds @lost clear has seen all of them.
  */
 #include <linux/cred.h>
 #include <linux/mm.h>
@@ -19,6 +17,7 @@
 #include <linux/workqueue.h>
 #include "ckpt.h"
 #include "ksym.h"
+#include "pages.h"
 #include "snapshot.h"
 
 #define LOOK_MS 10 /* at the memory that is left */
@@ -33,6 +32,12 @@ static DEFINE_MUTEX(watched_lock); /* protects it */
 static void look(struct work_struct *work);
 static DECLARE_DELAYED_WORK(looking, look);
 
+static void space_lose(const struct ckpt_space *space)
+{
+	if (space->mm)
+		K(do_madvise)(space->mm, 0, TASK_SIZE_MAX, MADV_DONTNEED);
+}
+
 /* Free the pages; the copies themselves are the session's. */
 static void give_up(struct ckpt_snapshot *snap, int why)
 {
@@ -41,9 +46,8 @@ static void give_up(struct ckpt_snapshot *snap, int why)
 	if (atomic_cmpxchg(&snap->lost, LOST_NOT, why) != LOST_NOT)
 		return;
 	for (i = 0; i < snap->nr; i++)
-		if (snap->space[i].mm)
-			K(do_madvise)
-	(snap->space[i].mm, 0, TASK_SIZE_MAX, MADV_DONTNEED);
+		space_lose(&snap->space[i]);
+	ckpt_pages_lose(snap);
 }
 
 static bool room_left(const struct ckpt_snapshot *snap)
@@ -69,7 +73,8 @@ static bool extra_too_much(const struct ckpt_snapshot *snap)
 	u32 i;
 
 	for (i = 0; i < snap->nr && extra <= snap->max_extra; i++)
-		extra += ckpt_room_extra(snap->space[i].mm);
+		if (snap->space[i].mm)
+			extra += ckpt_room_extra(snap->space[i].mm);
 	return extra > snap->max_extra;
 }
 

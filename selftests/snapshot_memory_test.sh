@@ -116,6 +116,115 @@ echo "# $refused times no process for a copy; bad:$bad"
 result $? 'no process is to be had for a copy'
 stop
 
+# Small processes are copied at once, without such a child.
+cat >many.pl <<'PL'
+sub put { open(my $file, ">", $_[0]) }
+sub pages { open(my $file, "<", "/proc/self/statm"); return (split " ", <$file>)[1] }
+my $own = "x" x 20000; # 0.5 MiB with perl itself
+for (2 .. $ARGV[0]) {
+	next if fork;
+	for (my $at = 0;; $at = ($at + 4096) % 20000) {
+		substr($own, $at, 1, chr(65 + $at % 26));
+		select(undef, undef, undef, 0.05);
+	}
+}
+my ($few, $much, @more) = (pages(), 1000000); # no constant: perl would make it at once
+for (;;) {
+	put("beat");
+	if (-e "grow" && !-e "grown") {
+		push(@more, "y" x $much . @more);
+		put("grown") if pages() > $few + 60 * 256;
+	}
+	select(undef, undef, undef, 0.02);
+}
+PL
+
+# start_many NR: so many small processes; the group has no limit
+start_many() {
+	rm -f beat grow grown
+	echo max >"$group/memory.max"
+	# shellcheck disable=SC2016 # the inner shell's
+	sh -c 'echo $$ >"$1/cgroup.procs"; exec perl many.pl "$2"' - "$group" "$1" \
+		</dev/null >/dev/null 2>&1 &
+	program=$!
+	within 60 test -e beat
+}
+
+stop_many() {
+	echo 1 >"$group/cgroup.kill"
+	wait "$program" 2>/dev/null
+	program=''
+	rm -f image
+}
+
+# without_processes [OPTION]...: checkpoint where none is to be had
+without_processes() {
+	local status
+
+	# shellcheck disable=SC2016 # the inner shell's
+	timeout 60 sh -c 'read -r _ _ _ all _ </proc/loadavg
+		echo ${all#*/} >/proc/sys/kernel/threads-max
+		exec checkpoint -o image "$@"' - "$@" "$program" 2>message
+	status=$?
+	echo "$before" >/proc/sys/kernel/threads-max
+	return $status
+}
+
+# more_than MIB: the group has taken since $now was looked at
+# shellcheck disable=SC2317 # called by within
+more_than() {
+	[ $(($(cat "$group/memory.current") - now)) -gt $(($1 << 20)) ]
+}
+
+# shellcheck disable=SC2317 # called by within
+less_than() {
+	! more_than "$1"
+}
+
+start_many 1
+within 10 without_processes && ckptinfo --check image >/dev/null
+result $? 'a small process is copied at once'
+rm -f image
+without_processes --max-extra 100M
+one_line $? 'copy of the program.s memory' && unharmed
+result $? 'not with --max-extra'
+stop_many
+
+# Of 70 MiB that are left 30 go into copies, and then 60 are wanted.
+start_many 60
+nap 1
+now=$(cat "$group/memory.current")
+echo $((now + (70 << 20))) >"$group/memory.max"
+{ sleep 4; cat; } <slow >/dev/null &
+timeout 120 checkpoint --no-progress "$program" >slow 2>message &
+tool=$!
+within 30 more_than 20
+result $? 'the copies are charged to the group'
+nap 0.3
+touch grow
+within 30 test -e grown
+wait "$tool"
+one_line $? 'given up: memory ran short.*runs on' && [ -e grown ] && unharmed
+result $? 'copies of small processes are given up, too' "$group/memory.events"
+tool=''
+
+# What a session holds is freed with it, with nothing written.
+now=$(cat "$group/memory.current")
+echo max >"$group/memory.max"
+{ exec sleep 600; } <slow &
+reader=$!
+checkpoint --no-progress "$program" >slow 2>message &
+tool=$!
+within 30 more_than 20
+held=$?
+kill -KILL "$tool"
+wait "$tool" 2>/dev/null
+[ $held = 0 ] && within 30 less_than 4 && unharmed
+result $? 'a killed tool frees the copies' "$group/memory.current"
+kill "$reader"
+tool=''
+stop_many
+
 rmdir "$group"
 for arguments in '--max-extra 0' '--max-extra 1X' '--max-extra -1' '--max-extra 1 --kill' \
 	'--max-extra 1 --stop-copy' '--max-extra 99999999999999999999' '--max-extra 99999999999G'; do

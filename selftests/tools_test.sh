@@ -95,6 +95,49 @@ reader=$!
 wait $reader && within 5 test -e beat
 result $? the_helper_keeps_no_descriptor
 tell_end '_exit(0)'
+cat >family.pl <<'PL'
+use POSIX qw(_exit);
+sub put {
+	open(my $file, ">", $_[0]) or die "$_[0]: $!";
+	print $file $_[1];
+}
+sub stay {
+	select(undef, undef, undef, 0.05) until -e $_[0];
+}
+if (!fork) {
+	until (-e "end") {
+		put("beat", "");
+		select(undef, undef, undef, 0.05);
+	}
+	put("child", "");
+	_exit(0);
+}
+put("pid", $$);
+put("ready", "");
+stay("leave");
+put("left", "");
+_exit(0);
+PL
+rm -f leave left child
+# waited for, or not, or by a restart that is killed
+for how in '' -W KILL; do
+	start "${as_tester[@]}" perl "$dir/family.pl" && cut
+	rm -f beat
+	option=${how#KILL}
+	"${as_tester[@]}" restart ${option:+"$option"} -i image 2>message &
+	tool=$!
+	within 20 test -e beat
+	[ "$how" != KILL ] || kill -KILL $tool
+	: >leave
+	within 10 test -e left && wait $tool
+	rm -f beat
+	within 10 test -e beat
+	result $? "helper_stays_for_what_its_root_leaves $how"
+	: >end
+	within 10 test -e child
+	result $? "and_ends_with_it $how"
+	rm -f leave left child end
+done
 ends helper_status_0 0 '_exit(0)' "${as_tester[@]}" :
 ends helper_status_3 3 '_exit(3)' "${as_tester[@]}" : --copy-status
 ends helper_killed_is_128_and_the_signal 143 "$(killed_by TERM)" "${as_tester[@]}" :

@@ -316,11 +316,13 @@ static void helper_stay(int report_fd)
  * goes through the pipe, too.
  */
 static void __attribute__((noreturn))
-helper_main(struct restart_run *run, int report_fd)
+helper_main(struct restart_run *run, const int *fds)
 {
+	int report_fd = fds[1];
 	struct helper_report report = { 0 };
 	int status[2] = { 0, 0 }; /* the root's; whether there are others */
 
+	close(fds[0]);
 	run->lap = ckpt_now_ns(); /* of this time namespace */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(run->dev); /* the session is that of who opened it */
@@ -344,7 +346,8 @@ helper_main(struct restart_run *run, int report_fd)
 		_exit(1);
 	status[1] = has_children();
 	signal(SIGPIPE, SIG_IGN);
-	if (write(report_fd, status, sizeof(status)) < 0)
+	/* with nobody left who asks, those of the tree that are left live on */
+	if (write(report_fd, status, sizeof(status)) < 0 && !status[1])
 		_exit(1);
 	if (status[1])
 		helper_stay(report_fd);
@@ -364,7 +367,7 @@ static int helper_start(struct restart_run *run)
 	fflush(NULL);
 	pid = fork();
 	if (!pid)
-		helper_main(run, fds[1]);
+		helper_main(run, fds);
 	close(fds[1]);
 	if (pid < 0) {
 		close(fds[0]);
