@@ -95,6 +95,12 @@ reader=$!
 wait $reader && within 5 test -e beat
 result $? the_helper_keeps_no_descriptor
 tell_end '_exit(0)'
+ends helper_status_0 0 '_exit(0)' "${as_tester[@]}" :
+ends helper_status_3 3 '_exit(3)' "${as_tester[@]}" : --copy-status
+ends helper_killed_is_128_and_the_signal 143 "$(killed_by TERM)" "${as_tester[@]}" :
+ends helper_copy_status_sigkill -9 "$(killed_by KILL)" "${as_tester[@]}" : --copy-status
+ends helper_copy_status_sigterm -15 "$(killed_by TERM)" "${as_tester[@]}" : --copy-status
+
 cat >family.pl <<'PL'
 use POSIX qw(_exit);
 sub put {
@@ -138,11 +144,6 @@ for how in '' -W KILL; do
 	result $? "and_ends_with_it $how"
 	rm -f leave left child end
 done
-ends helper_status_0 0 '_exit(0)' "${as_tester[@]}" :
-ends helper_status_3 3 '_exit(3)' "${as_tester[@]}" : --copy-status
-ends helper_killed_is_128_and_the_signal 143 "$(killed_by TERM)" "${as_tester[@]}" :
-ends helper_copy_status_sigkill -9 "$(killed_by KILL)" "${as_tester[@]}" : --copy-status
-ends helper_copy_status_sigterm -15 "$(killed_by TERM)" "${as_tester[@]}" : --copy-status
 
 # ---- progress ----
 
