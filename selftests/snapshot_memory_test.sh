@@ -125,7 +125,7 @@ for (2 .. $ARGV[0]) {
 	next if fork;
 	for (my $at = 0;; $at = ($at + 4096) % 20000) {
 		substr($own, $at, 1, chr(65 + $at % 26));
-		select(undef, undef, undef, 0.05);
+		select(undef, undef, undef, 0.5);
 	}
 }
 my ($few, $much, @more) = (pages(), 1000000); # no constant: perl would make it at once
@@ -195,7 +195,7 @@ start_many 60
 nap 1
 now=$(cat "$group/memory.current")
 echo $((now + (70 << 20))) >"$group/memory.max"
-{ sleep 4; cat; } <slow >/dev/null &
+{ within 60 test -e grown; cat; } <slow >/dev/null &
 timeout 120 checkpoint --no-progress "$program" >slow 2>message &
 tool=$!
 within 30 more_than 20
