@@ -15,7 +15,8 @@
  * when the task comes back through a restart.
  *
  * With CHECKPOINT_SNAPSHOT the call returns as soon as the state is in memory,
- * that of the tasks' memory copy-on-write, and nothing is written yet: the
+ * that of the tasks' memory copy-on-write (where there is little of it, and of
+ * shared memory, as a copy), and nothing is written yet: the
  * caller thaws the tasks, which run on, and then calls CKPT_IOC_STREAM.  The
  * session holds the snapshot until then; closing it frees all.
  *
