@@ -327,7 +327,7 @@ static void give(struct ckpt_session *session, struct ckpt_joined *j,
 {
 	j->step = step;
 	j->busy = true;
-	session->pending++;
+	WRITE_ONCE(session->pending, session->pending + 1);
 	complete(&j->go);
 }
 
@@ -684,7 +684,8 @@ static int coordinate(struct ckpt_ctx *ctx, struct ckpt_session *session,
  * @session: session
  * @arg: argument, checked for unknown flags; what comes out is filled in
  *
- * Return: 0, or a negative errno; then the tasks have been killed.
+ * Return: 0, or a negative errno; then the tasks have been killed, or, where the
+ * root has not been found, wait on.
  */
 long ckpt_restart_coordinate(struct file *dev_file,
 			     struct ckpt_session *session,

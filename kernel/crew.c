@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Kernel threads that help an operation with its runs of pages: they look for
- * zeros, checksum, pack and unpack while the caller walks page tables, reads and
- * writes.  Who waits for a run that nobody has begun does it himself, so that
- * as many CPUs are busy as there are workers, the caller among them.
+ * Kernel threads that help an operation with its runs of pages: at a checkpoint
+ * they look for zeros, checksum and pack while the caller walks page tables and
+ * writes; at a restart they make pages, read, verify and unpack.  Who waits for a
+ * run that nobody has begun does it himself, so that as many CPUs are busy as there
+ * are workers, the caller among them.
  *
- * Helpers run with the caller's nice value and on his CPUs, of which there are
- * never fewer than workers.  They allocate nothing: what they need is the
- * caller's, charged to his cgroup.  Their time is not: to the cpu controller of
- * version 2 they are the kernel's own.
+ * Helpers run with the caller's nice value, I/O priority, credentials, memory nodes,
+ * and memory and I/O cgroups, and on his CPUs, of which there are never fewer than
+ * workers.  Memory and I/O are charged to him.  Their time is not: to the cpu
+ * controller of version 2 they are the kernel's own.
  *
- * A piece of work is short, and nothing in it sleeps: who waits for one cannot be
- * killed meanwhile, and need not be.
+ * A piece of work is short, but may sleep for memory or for a file.  When the caller
+ * is killed while he waits for one, the kernel's SIGKILL (nobody else's gets through)
+ * wakes the helpers from all that a task could be killed in; they live on.
  *
  * Locking: the crew's lock protects its list and @done of each work.
  */
+#include <linux/cgroup.h>
 #include <linux/cpumask.h>
+#include <linux/cpuset.h>
+#include <linux/cred.h>
+#include <linux/iocontext.h>
+#include <linux/ioprio.h>
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -38,12 +48,29 @@ struct helper {
 };
 
 /**
+ * struct caller - as who helpers work; held, and put on by each of them
+ * @cred: his credentials
+ * @memcg: his memory cgroup, or NULL
+ * @blkcg: his I/O cgroup, or NULL
+ * @mems: nodes that he may have memory of
+ * @ioprio: his I/O priority, or 0: none was set
+ */
+struct caller {
+	const struct cred *cred;
+	struct mem_cgroup *memcg;
+	struct cgroup_subsys_state *blkcg;
+	nodemask_t mems;
+	int ioprio;
+};
+
+/**
  * struct ckpt_crew - the helpers of an operation
  * @lock: of @todo
  * @todo: work that nobody has begun
  * @more: helpers wait for work
  * @over: the caller waits for the end of a work
  * @fn: does it
+ * @caller: whose they are
  * @nr: helpers
  * @helper: them
  */
@@ -52,6 +79,7 @@ struct ckpt_crew {
 	struct list_head todo;
 	wait_queue_head_t more, over;
 	ckpt_work_fn fn;
+	struct caller caller;
 	unsigned int nr;
 	struct helper helper[];
 };
@@ -97,12 +125,43 @@ static bool is_wanted(const struct ckpt_crew *crew)
 	return !list_empty_careful(&crew->todo) || kthread_should_stop();
 }
 
+static void caller_get(struct caller *caller)
+{
+	caller->cred = get_current_cred();
+	caller->memcg = get_mem_cgroup_from_mm(current->mm);
+#ifdef CONFIG_BLK_CGROUP
+	caller->blkcg = task_get_css(current, io_cgrp_id);
+#endif
+	caller->mems = cpuset_current_mems_allowed;
+	if (current->io_context)
+		caller->ioprio = current->io_context->ioprio;
+}
+
+static void caller_put(struct caller *caller)
+{
+	if (caller->blkcg)
+		css_put(caller->blkcg);
+	mem_cgroup_put(caller->memcg);
+	put_cred(caller->cred);
+}
+
 static int helper_main(void *arg)
 {
 	struct helper *helper = arg;
 	struct ckpt_crew *crew = helper->crew;
+	struct caller *caller = &crew->caller;
+	struct mem_cgroup *memcg;
+	const struct cred *cred;
 	struct ckpt_work *work;
 
+	allow_kernel_signal(SIGKILL);
+	set_mems_allowed(caller->mems);
+	if (caller->ioprio)
+		set_task_ioprio(current, caller->ioprio);
+	if (caller->blkcg)
+		kthread_associate_blkcg(caller->blkcg);
+	memcg = set_active_memcg(caller->memcg);
+	cred = override_creds(caller->cred);
 	while (!kthread_should_stop()) {
 		wait_event_idle(crew->more, is_wanted(crew));
 		work = take(crew);
@@ -110,6 +169,9 @@ static int helper_main(void *arg)
 			work_on(crew, work, helper->packer);
 		cond_resched();
 	}
+	revert_creds(cred);
+	set_active_memcg(memcg);
+	kthread_associate_blkcg(NULL);
 	return 0;
 }
 
@@ -126,6 +188,25 @@ static bool helper_start(struct ckpt_crew *crew, struct helper *helper)
 	helper->task = get_task_struct(task);
 	wake_up_process(task);
 	return true;
+}
+
+/**
+ * ckpt_crew_stop() - send the helpers away
+ * @crew: crew that has nothing to do, or NULL
+ */
+void ckpt_crew_stop(struct ckpt_crew *crew)
+{
+	unsigned int i;
+
+	if (!crew)
+		return;
+	for (i = 0; i < crew->nr; i++) {
+		kthread_stop(crew->helper[i].task);
+		put_task_struct(crew->helper[i].task);
+		ckpt_packer_free(crew->helper[i].packer);
+	}
+	caller_put(&crew->caller);
+	kfree(crew);
 }
 
 /**
@@ -151,31 +232,14 @@ struct ckpt_crew *ckpt_crew_start(unsigned int workers, ckpt_work_fn fn)
 	init_waitqueue_head(&crew->more);
 	init_waitqueue_head(&crew->over);
 	crew->fn = fn;
+	caller_get(&crew->caller);
 	while (crew->nr < workers - 1 &&
 	       helper_start(crew, &crew->helper[crew->nr]))
 		crew->nr++;
 	if (crew->nr)
 		return crew;
-	kfree(crew);
+	ckpt_crew_stop(crew);
 	return NULL;
-}
-
-/**
- * ckpt_crew_stop() - send the helpers away
- * @crew: crew that has nothing to do, or NULL
- */
-void ckpt_crew_stop(struct ckpt_crew *crew)
-{
-	unsigned int i;
-
-	if (!crew)
-		return;
-	for (i = 0; i < crew->nr; i++) {
-		kthread_stop(crew->helper[i].task);
-		put_task_struct(crew->helper[i].task);
-		ckpt_packer_free(crew->helper[i].packer);
-	}
-	kfree(crew);
 }
 
 /**
@@ -218,11 +282,27 @@ static bool is_done(const struct ckpt_work *work)
 	return smp_load_acquire(&work->done);
 }
 
+/*
+ * The caller has been killed.  A helper that has not been told yet that it may get
+ * a signal loses it: the next one comes soon.
+ */
+static void hurry(struct ckpt_crew *crew, const struct ckpt_work *work)
+{
+	unsigned int i;
+
+	for (i = 0; i < crew->nr; i++)
+		send_sig(SIGKILL, crew->helper[i].task, 1);
+	wait_event_timeout(crew->over, is_done(work), HZ / 10);
+}
+
 /**
  * ckpt_crew_await() - wait until a work is over; help meanwhile
  * @crew: crew
  * @work: which
  * @packer: of the caller
+ *
+ * When the caller is killed, the work ends early, with an error; it is over
+ * nevertheless.
  */
 void ckpt_crew_await(struct ckpt_crew *crew, struct ckpt_work *work,
 		     struct ckpt_packer *packer)
@@ -233,8 +313,8 @@ void ckpt_crew_await(struct ckpt_crew *crew, struct ckpt_work *work,
 		other = take(crew);
 		if (other)
 			work_on(crew, other, packer);
-		else
-			wait_event(crew->over, is_done(work));
+		else if (wait_event_killable(crew->over, is_done(work)))
+			hurry(crew, work);
 		cond_resched();
 	}
 }

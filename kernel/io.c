@@ -468,6 +468,33 @@ int ckpt_in_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 }
 
 /**
+ * ckpt_in_apart() - have others read a part of the image, and go on behind it
+ * @ctx: restart; the bytes that the caller had read already are used up
+ * @len: bytes of the part
+ * @pos: set to where it begins in the file
+ *
+ * Return: the file, the operation's, if it can be read anywhere and has the whole
+ * part at the moment.  NULL: the part is to be read here, in order.
+ */
+struct file *ckpt_in_apart(struct ckpt_ctx *ctx, size_t len, loff_t *pos)
+{
+	struct file *file = ctx->op->in.file;
+	umode_t mode = file_inode(file)->i_mode;
+	loff_t size = i_size_read(file->f_mapping->host);
+	loff_t from = READ_ONCE(file->f_pos); /* others may seek there */
+
+	if (!(S_ISREG(mode) || S_ISBLK(mode)) ||
+	    !(file->f_mode & FMODE_PREAD) || from < 0 || from > size ||
+	    size - from < len)
+		return NULL;
+	*pos = from;
+	file->f_pos = from + len;
+	ctx->op->in.pos += len;
+	ckpt_progress_done(ctx, ctx->op->in.pos);
+	return file;
+}
+
+/**
  * ckpt_in_read() - read bytes of the image
  * @ctx: restart
  * @buf: where to

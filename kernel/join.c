@@ -47,7 +47,7 @@ static void join(struct ckpt_session *session, struct ckpt_joined *j)
 	init_completion(&j->go);
 	mutex_lock(&session->lock);
 	list_add_tail(&j->list, &session->joined);
-	session->nr_joined++;
+	WRITE_ONCE(session->nr_joined, session->nr_joined + 1);
 	mutex_unlock(&session->lock);
 	wake_up_all(&session->wait);
 }
@@ -56,7 +56,7 @@ static void join(struct ckpt_session *session, struct ckpt_joined *j)
 static void leave(struct ckpt_session *session, struct ckpt_joined *j)
 {
 	list_del(&j->list);
-	session->nr_joined--;
+	WRITE_ONCE(session->nr_joined, session->nr_joined - 1);
 	if (j->row)
 		j->row->joined = NULL;
 }
@@ -71,7 +71,7 @@ static void come_back(struct ckpt_session *session, struct ckpt_joined *j,
 		session->killed = killed ? j->row : NULL;
 	}
 	j->busy = false;
-	session->pending--;
+	WRITE_ONCE(session->pending, session->pending - 1);
 	if (last)
 		leave(session, j);
 	mutex_unlock(&session->lock);

@@ -9,6 +9,7 @@
  *
  * Locking: the mmap_lock for what no call does.
  */
+#include <linux/magic.h>
 #include <linux/mman.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -180,6 +181,9 @@ static int area_map(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *v)
 	if (IS_ERR(sf))
 		return PTR_ERR(sf);
 	file = sf ? sf->file : NULL;
+	if (file && file_inode(file)->i_sb->s_magic == HUGETLBFS_MAGIC)
+		return ckpt_refuse(ctx, "area", "%llx-%llx: %s", v->start,
+				   v->end, "a hugetlb mapping");
 	flags |= v->kind == CKPT_VMA_SHARED_FILE ? MAP_SHARED : MAP_PRIVATE;
 	if (!file)
 		flags |= MAP_ANONYMOUS;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Runs of pages: what an operation needs for them, on their way out
- * (pages_out.c) and in (pages_in.c).  All of it is taken when it is first
- * needed, used for each run, and given back at the end.
+ * (pages_out.c) and in (pages_in.c, pages_make.c).  All of it is taken when it
+ * is first needed, used for each run, and given back at the end.
  *
  * The caller begins with a run, hands it over (to a crew, once there is so much
  * that it is worth one, or to himself), and takes the oldest one back when it is
  * done: the order of the stream is his.
  */
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "ckpt.h"
 #include "compress.h"
@@ -157,7 +158,7 @@ struct ckpt_run *ckpt_run_finish(struct ckpt_pages *pages)
 }
 
 /**
- * ckpt_run_put() - give back the pages of a run
+ * ckpt_run_put() - give back the pages of a run, and their address space
  * @run: run, which is empty then
  */
 void ckpt_run_put(struct ckpt_run *run)
@@ -168,6 +169,22 @@ void ckpt_run_put(struct ckpt_run *run)
 		put_page(run->held[i]);
 	run->nr_held = 0;
 	run->nr = 0;
+	if (run->mm)
+		mmput(run->mm);
+	run->mm = NULL;
+}
+
+/**
+ * ckpt_run_put_dirty() - the same, of pages that have been written to
+ * @run: run, which is empty then
+ */
+void ckpt_run_put_dirty(struct ckpt_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_held; i++)
+		set_page_dirty(run->held[i]);
+	ckpt_run_put(run);
 }
 
 /**

@@ -11,6 +11,7 @@ struct address_space;
 struct ckpt_ctx;
 struct ckpt_hdr_pgarr;
 struct ckpt_snapshot;
+struct file;
 struct iov_iter;
 struct mem_cgroup;
 struct mm_struct;
@@ -63,6 +64,7 @@ int ckpt_pages_fill_shmem(struct ckpt_ctx *ctx, struct address_space *mapping,
 int ckpt_out_iter(struct ckpt_ctx *ctx, struct iov_iter *iter);
 void ckpt_out_count(struct ckpt_ctx *ctx, u64 csum);
 int ckpt_in_iter(struct ckpt_ctx *ctx, struct iov_iter *iter);
+struct file *ckpt_in_apart(struct ckpt_ctx *ctx, size_t len, loff_t *pos);
 void ckpt_in_pages_count(struct ckpt_ctx *ctx, struct xxh64_state *sum);
 
 #endif /* _CKPT_PAGES_H */

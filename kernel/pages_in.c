@@ -1,202 +1,127 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Contents of memory, on their way in: the pages of a run are made in the new
- * address space and pinned, filled straight from the stream, and checksummed
- * where they lie.  Packed ones are read as they are, verified, and unpacked into
- * the pages.
+ * Contents of memory, on their way in: the pages of a run are made where they
+ * belong (pages_make.c), filled straight from the stream, and checksummed where
+ * they lie.  Packed ones are read as they are, verified, and unpacked into the
+ * pages.
  *
- * Lock order: mmap_lock.  No lock is held while the stream is read.
+ * From a file that can be read anywhere, the caller only takes the records of the
+ * runs: making the pages, reading and verifying is the work of whoever of the crew
+ * comes first.  From anything else he makes and reads, and the crew verifies.
+ *
+ * No lock is held while the stream is read.
  */
-#include <linux/highmem.h>
-#include <linux/huge_mm.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
-#include <linux/pagemap.h>
-#include <linux/shmem_fs.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
 #include "ckpt.h"
-#include "compat/mm.h"
 #include "compress.h"
 #include "pages.h"
 #include "run.h"
 
 #define FILL_PAGES 128U /* read, then hashed while the CPU's cache has them */
 
-/* Make the faults that come give huge pages, or small ones. */
-static void want_huge(struct mm_struct *mm, unsigned long addr, bool huge)
-{
-	struct vm_area_struct *vma;
-
-	mmap_write_lock(mm);
-	vma = find_vma(mm, addr);
-	if (vma && vma->vm_start <= addr) {
-		if (huge)
-			ckpt_vma_flags_mod(vma, VM_HUGEPAGE, VM_NOHUGEPAGE);
-		else
-			ckpt_vma_flags_mod(vma, VM_NOHUGEPAGE, VM_HUGEPAGE);
-	}
-	mmap_write_unlock(mm);
-}
-
-/* Make @nr pages or fewer; how many they are now, or a negative errno. */
-static long pages_make(struct mm_struct *mm, struct ckpt_run *run,
-		       unsigned long addr, unsigned int nr)
-{
-	int locked = 1;
-	long n, i;
-
-	mmap_read_lock(mm);
-	n = ckpt_get_pages(mm, addr, nr, FOLL_WRITE | FOLL_FORCE,
-			   run->page + run->nr, &locked);
-	if (locked)
-		mmap_read_unlock(mm);
-	for (i = 0; i < n; i++)
-		ckpt_run_hold(run, run->page[run->nr++]);
-	return n ?: -ENOMEM;
-}
-
-/*
- * The pages behind the run's last one that lie in the same huge page, at most
- * @nr: they are mapped one behind the other, as nobody has changed that since
- * the fault, and the reference to the first one holds them all.
- */
-static unsigned int pages_follow(struct ckpt_run *run, unsigned int nr)
-{
-	struct page *page = run->page[run->nr - 1];
-	struct page *head = compound_head(page);
-	unsigned int i, left = compound_nr(head) - 1 - (page - head);
-
-	nr = min(nr, left);
-	for (i = 1; i <= nr; i++)
-		run->page[run->nr++] = page + i;
-	return nr;
-}
-
-/* Make and take the pages of a range; up to the run's end. */
-static int range_pin(struct ckpt_ctx *ctx, struct mm_struct *mm,
-		     struct ckpt_run *run, const struct ckpt_page_range *r)
-{
-	unsigned int got = 0,
-		     want = r->flags & CKPT_PAGES_HUGE ? 1 : CKPT_RUN_PAGES;
-	long n;
-
-	while (got < r->nr_pages) {
-		n = pages_make(mm, run, r->start + got * PAGE_SIZE,
-			       min(want, r->nr_pages - got));
-		if (n < 0 || fatal_signal_pending(current))
-			return ckpt_fail(ctx, n < 0 ? n : -EINTR, "memory",
-					 "cannot make the page at %#lx",
-					 (unsigned long)r->start +
-						 got * PAGE_SIZE);
-		got += n;
-		if (PageCompound(run->page[run->nr - 1]))
-			got += pages_follow(run, r->nr_pages - got);
-		else
-			want = CKPT_RUN_PAGES; /* no huge ones to be had */
-	}
-	return 0;
-}
-
-static void run_done(struct ckpt_run *run)
-{
-	unsigned int i;
-
-	for (i = 0; i < run->nr_held; i++)
-		set_page_dirty(run->held[i]);
-	ckpt_run_put(run);
-}
-
-static int fill_zero(struct ckpt_ctx *ctx, struct mm_struct *mm,
-		     struct ckpt_run *run, const struct ckpt_page_range *r)
-{
-	struct ckpt_page_range part = *r;
-	unsigned int left = r->nr_pages, i;
-	int err;
-
-	while (left) {
-		part.nr_pages = min_t(u32, left, CKPT_RUN_PAGES);
-		err = range_pin(ctx, mm, run, &part);
-		for (i = 0; !err && i < run->nr; i++)
-			clear_highpage(run->page[i]);
-		run_done(run);
-		if (err)
-			return err;
-		part.start += (u64)part.nr_pages * PAGE_SIZE;
-		left -= part.nr_pages;
-	}
-	return 0;
-}
-
-/* Pin the pages that have contents; @run keeps them. */
-static int fill_pin(struct ckpt_ctx *ctx, struct mm_struct *mm,
-		    struct ckpt_run *run, const struct ckpt_hdr_pgarr *rec)
+/* What kinds of pages have contents: CKPT_KIND_*, or both, or none. */
+static unsigned int kinds_of(const struct ckpt_hdr_pgarr *rec)
 {
 	const struct ckpt_page_range *r;
-	int err, huge = -1;
+	unsigned int kinds = 0;
 
-	for (r = rec->range; r < rec->range + rec->nr_ranges; r++) {
-		if (r->flags & CKPT_PAGES_ZERO)
-			continue;
-		if (huge != !!(r->flags & CKPT_PAGES_HUGE)) {
-			huge = !!(r->flags & CKPT_PAGES_HUGE);
-			want_huge(mm, r->start, huge);
-		}
-		if (WARN_ON_ONCE(run->nr + r->nr_pages > CKPT_RUN_PAGES))
-			return -EINVAL;
-		err = range_pin(ctx, mm, run, r);
-		if (err)
-			return err;
-	}
-	return 0;
+	for (r = rec->range; r < rec->range + rec->nr_ranges; r++)
+		if (!(r->flags & CKPT_PAGES_ZERO))
+			kinds |= ckpt_kind_of(r);
+	return kinds;
 }
 
-/* Of a few pages, read, then hashed while the CPU's cache has them. */
-static int fill_some(struct ckpt_ctx *ctx, struct ckpt_run *run,
-		     unsigned int from, unsigned int end)
+/* Bytes of them in the image. */
+static size_t contents_len(const struct ckpt_hdr_pgarr *rec)
 {
-	struct iov_iter iter;
+	return rec->compress ? ALIGN(rec->packed_len, 8) :
+			       rec->nr_pages * PAGE_SIZE;
+}
+
+/* The pages of part of a run, as a destination. */
+static void part_iter(struct ckpt_run *run, unsigned int from, unsigned int end,
+		      struct iov_iter *iter)
+{
 	unsigned int i;
-	int err;
 
 	run->vecs = 0;
 	for (i = from; i < end; i++)
 		ckpt_run_vec_add(run, run->page[i]);
-	iov_iter_bvec(&iter, ITER_DEST, run->vec, run->vecs,
+	iov_iter_bvec(iter, ITER_DEST, run->vec, run->vecs,
 		      (end - from) * PAGE_SIZE);
-	err = ckpt_in_iter(ctx, &iter);
-	for (i = from; !err && !ctx->pages->crew && i < end; i++)
+}
+
+static void part_hash(struct ckpt_run *run, unsigned int from, unsigned int end)
+{
+	unsigned int i;
+
+	for (i = from; i < end; i++)
 		run->hash[i] = ckpt_page_hash(run->page[i]);
-	run->hashed = !ctx->pages->crew;
+}
+
+/* ---- a run at work ---- */
+
+static int run_fail(struct ckpt_run *run, int err, const char *why)
+{
+	run->why = why;
 	return err;
 }
 
-static int fill_plain(struct ckpt_ctx *ctx, struct ckpt_run *run)
+/* From the run's own place in the file. */
+static int run_read_iter(struct ckpt_run *run, struct iov_iter *iter)
 {
-	unsigned int from;
+	struct iov_iter part;
+	ssize_t n;
+
+	while (iov_iter_count(iter)) {
+		part = *iter;
+		n = vfs_iter_read(run->file, &part, &run->pos, 0);
+		if (n == -EAGAIN && !schedule_timeout_killable(1) &&
+		    !fatal_signal_pending(current))
+			continue;
+		if (n == -EINTR || n == -ERESTARTSYS || n == -ERESTARTNOINTR ||
+		    fatal_signal_pending(current))
+			return run_fail(run, -EINTR, "interrupted");
+		if (n == 0)
+			return run_fail(run, -EINVAL,
+					"truncated: it ends in a run of pages");
+		if (n < 0)
+			return run_fail(run, n, "cannot read a run of pages");
+		iov_iter_advance(iter, n);
+	}
+	return 0;
+}
+
+/*
+ * The contents, from the stream or (without @ctx) from the run's own place.  Pages are
+ * hashed while the CPU's cache has them, but by the crew if there is one.
+ */
+static int run_read(struct ckpt_run *run, struct ckpt_ctx *ctx)
+{
+	struct kvec vec = { .iov_base = run->packed, .iov_len = run->len };
+	unsigned int from, end;
+	struct iov_iter iter;
 	int err = 0;
 
-	for (from = 0; !err && from < run->nr; from += FILL_PAGES)
-		err = fill_some(ctx, run, from,
-				min(from + FILL_PAGES, run->nr));
+	if (run->rec.h.compress) {
+		iov_iter_kvec(&iter, ITER_DEST, &vec, 1, run->len);
+		return ctx ? ckpt_in_iter(ctx, &iter) :
+			     run_read_iter(run, &iter);
+	}
+	run->hashed = !ctx || !ctx->pages->crew;
+	for (from = 0; !err && from < run->nr; from = end) {
+		end = min(from + FILL_PAGES, run->nr);
+		part_iter(run, from, end, &iter);
+		err = ctx ? ckpt_in_iter(ctx, &iter) :
+			    run_read_iter(run, &iter);
+		if (!err && run->hashed)
+			part_hash(run, from, end);
+	}
 	return err;
-}
-
-/* What is packed goes beside the pages. */
-static int fill_packed(struct ckpt_ctx *ctx, struct ckpt_run *run)
-{
-	int err = ckpt_pages_prepare(ctx, run, CKPT_COMPRESS_NONE);
-
-	run->len = ALIGN(run->rec.h.packed_len, 8);
-	return err ?: ckpt_in_read(ctx, run->packed, run->len);
-}
-
-static int fill_read(struct ckpt_ctx *ctx, struct ckpt_run *run)
-{
-	if (!run->nr)
-		return 0;
-	if (ctx->op->in.head_pos < ctx->op->in.head_len)
-		return ckpt_fail(ctx, -EINVAL, "image",
-				 "the caller has read too far");
-	return run->rec.h.compress ? fill_packed(ctx, run) :
-				     fill_plain(ctx, run);
 }
 
 static bool padding_is_zero(const struct ckpt_run *run)
@@ -232,31 +157,58 @@ static int run_unpack(struct ckpt_run *run, struct ckpt_packer *packer)
 }
 
 /* The library gets to see what has been verified, and nothing else. */
-static void run_verify(struct ckpt_work *work, struct ckpt_packer *packer)
+static int run_verify(struct ckpt_run *run, struct ckpt_packer *packer)
 {
-	struct ckpt_run *run = container_of(work, struct ckpt_run, work);
-	unsigned int i;
-
 	if (run->rec.h.compress) {
 		xxh64_update(&run->sum, run->packed, run->len);
 	} else {
-		for (i = 0; !run->hashed && i < run->nr; i++)
-			run->hash[i] = ckpt_page_hash(run->page[i]);
+		if (!run->hashed)
+			part_hash(run, 0, run->nr);
 		xxh64_update(&run->sum, run->hash,
 			     run->nr * sizeof(run->hash[0]));
 	}
+	if (xxh64_digest(&run->sum) != run->rec.h.csum)
+		return run_fail(run, -EBADMSG,
+				"damaged: wrong checksum of a run of pages");
+	if (!run->rec.h.compress)
+		return 0;
+	if (!padding_is_zero(run))
+		return run_fail(run, -EINVAL,
+				"not valid: pgarr: padding not zero");
+	run->why =
+		"not valid: pgarr: packed contents are not those of its pages";
+	return run_unpack(run, packer);
+}
+
+static void run_work(struct ckpt_work *work, struct ckpt_packer *packer)
+{
+	struct ckpt_run *run = container_of(work, struct ckpt_run, work);
+
 	run->err = 0;
-	if (xxh64_digest(&run->sum) != run->rec.h.csum) {
-		run->err = -EBADMSG;
-		run->why = "damaged: wrong checksum of a run of pages";
-	} else if (run->rec.h.compress && !padding_is_zero(run)) {
-		run->err = -EINVAL;
-		run->why = "not valid: pgarr: padding not zero";
-	} else if (run->rec.h.compress) {
-		run->err = run_unpack(run, packer);
-		run->why =
-			"not valid: pgarr: packed contents are not those of its pages";
-	}
+	if (run->mm)
+		run->err = ckpt_run_make(run, run->mm, &run->rec.h);
+	if (!run->err && run->file)
+		run->err = run_read(run, NULL);
+	if (!run->err)
+		run->err = run_verify(run, packer);
+}
+
+/* ---- the caller's part ---- */
+
+static bool has_mempolicy(void)
+{
+#ifdef CONFIG_NUMA
+	return current->mempolicy;
+#else
+	return false;
+#endif
+}
+
+static int make_failed(struct ckpt_ctx *ctx, const struct ckpt_run *run,
+		       int err)
+{
+	return ckpt_fail(ctx, err, "memory", "cannot make the page at %#lx",
+			 run->bad_addr);
 }
 
 /* What the oldest run in flight has turned out to be, at its own place. */
@@ -265,11 +217,14 @@ static int fill_end(struct ckpt_ctx *ctx)
 	struct ckpt_run *run = ckpt_run_finish(ctx->pages);
 	u64 pos = ctx->op->in.rec_pos;
 
-	run_done(run);
+	ckpt_run_put_dirty(run);
 	if (!run->err)
 		return 0;
 	ctx->op->in.rec_pos = run->rec_pos;
-	ckpt_fail(ctx, run->err, "image", "%s", run->why);
+	if (run->why)
+		ckpt_fail(ctx, run->err, "image", "%s", run->why);
+	else
+		make_failed(ctx, run, run->err);
 	ctx->op->in.rec_pos = pos;
 	return run->err;
 }
@@ -285,7 +240,7 @@ static struct ckpt_run *fill_begin(struct ckpt_ctx *ctx,
 	if (!pages)
 		return ERR_PTR(-ENOMEM);
 	if (rec->nr_pages == CKPT_RUN_PAGES)
-		ckpt_pages_hire(ctx, run_verify);
+		ckpt_pages_hire(ctx, run_work);
 	run = ckpt_run_free(pages);
 	if (!run) {
 		err = fill_end(ctx);
@@ -294,23 +249,45 @@ static struct ckpt_run *fill_begin(struct ckpt_ctx *ctx,
 		run = ckpt_run_free(pages);
 	}
 	run->rec.h = *rec;
+	memcpy(run->rec.range, rec->range,
+	       rec->nr_ranges * sizeof(*rec->range));
 	run->rec_pos = ctx->op->in.rec_pos;
+	run->len = contents_len(rec);
+	run->why = NULL;
+	if (run->len && ctx->op->in.head_pos < ctx->op->in.head_len)
+		return ERR_PTR(ckpt_fail(ctx, -EINVAL, "image",
+					 "the caller has read too far"));
+	run->file = NULL;
+	if (run->len && pages->crew)
+		run->file = ckpt_in_apart(ctx, run->len, &run->pos);
 	return run;
 }
 
 /* Its contents are read, and verified in a while. */
 static int fill_start(struct ckpt_ctx *ctx, struct ckpt_run *run, int err)
 {
-	if (!err)
-		err = fill_read(ctx, run);
+	if (!err && run->rec.h.compress)
+		err = ckpt_pages_prepare(ctx, run, CKPT_COMPRESS_NONE);
+	if (!err && run->len && !run->file)
+		err = run_read(run, ctx);
 	if (err) {
-		run_done(run);
+		ckpt_run_put_dirty(run);
 		return err;
 	}
 	ckpt_in_pages_count(ctx, &run->sum);
-	ctx->op->in.pages += run->nr;
-	ckpt_run_start(ctx->pages, run, run_verify);
+	ctx->op->in.pages += run->rec.h.nr_pages;
+	ckpt_run_start(ctx->pages, run, run_work);
 	return 0;
+}
+
+/* Wait for all runs in flight: their pages are made and filled. */
+static int fill_drain(struct ckpt_ctx *ctx)
+{
+	int err = 0;
+
+	while (!err && ctx->pages && ctx->pages->flying)
+		err = fill_end(ctx);
+	return err;
 }
 
 /**
@@ -322,11 +299,44 @@ static int fill_start(struct ckpt_ctx *ctx, struct ckpt_run *run, int err)
  */
 int ckpt_pages_fill_end(struct ckpt_ctx *ctx)
 {
+	if (ctx->pages)
+		ctx->pages->kind = 0;
+	return fill_drain(ctx);
+}
+
+/*
+ * Make the pages of a run that have contents, or leave it to the crew.  The area
+ * says what a fault gives: that is changed while nobody makes pages in it.  Who
+ * has a policy for memory (of NUMA nodes) makes them himself, since the policy
+ * is of a task.
+ */
+static int fill_make(struct ckpt_ctx *ctx, struct mm_struct *mm,
+		     struct ckpt_run *run)
+{
+	unsigned int kinds = kinds_of(&run->rec.h);
 	int err = 0;
 
-	while (!err && ctx->pages && ctx->pages->flying)
-		err = fill_end(ctx);
-	return err;
+	if (!kinds)
+		return 0;
+	if (kinds != ctx->pages->kind)
+		err = fill_drain(ctx);
+	if (err)
+		return err;
+	if (kinds == (CKPT_KIND_SMALL | CKPT_KIND_HUGE)) {
+		ctx->pages->kind = 0;
+		err = ckpt_run_make_mixed(run, mm, &run->rec.h);
+	} else {
+		if (kinds != ctx->pages->kind)
+			ckpt_area_want(mm, run->rec.h.range[0].start, kinds);
+		ctx->pages->kind = kinds;
+		if (run->file && !has_mempolicy()) {
+			mmget(mm);
+			run->mm = mm;
+			return 0;
+		}
+		err = ckpt_run_make(run, mm, &run->rec.h);
+	}
+	return err ? make_failed(ctx, run, err) : 0;
 }
 
 /**
@@ -343,40 +353,16 @@ int ckpt_pages_fill(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		    const struct ckpt_hdr_pgarr *rec)
 {
 	struct ckpt_run *run = fill_begin(ctx, rec);
-	const struct ckpt_page_range *r;
-	int err = 0;
+	int err;
 
 	if (IS_ERR(run))
 		return PTR_ERR(run);
-	for (r = rec->range; !err && r < rec->range + rec->nr_ranges; r++)
-		if (r->flags & CKPT_PAGES_ZERO)
-			err = fill_zero(ctx, mm, run, r);
-	if (!err)
-		err = fill_pin(ctx, mm, run, rec);
+	err = ckpt_run_make_zero(run, mm, &run->rec.h);
+	if (err)
+		make_failed(ctx, run, err);
+	else
+		err = fill_make(ctx, mm, run);
 	return fill_start(ctx, run, err);
-}
-
-/* Make and take the pages of shared memory that have contents. */
-static int fill_take_shmem(struct ckpt_ctx *ctx, struct address_space *mapping,
-			   struct ckpt_run *run,
-			   const struct ckpt_page_range *r)
-{
-	pgoff_t index = r->start >> PAGE_SHIFT;
-	struct page *page;
-	u32 i;
-
-	for (i = 0; i < r->nr_pages; i++) {
-		page = fatal_signal_pending(current) ?
-			       ERR_PTR(-EINTR) :
-			       shmem_read_mapping_page(mapping, index + i);
-		if (IS_ERR(page))
-			return ckpt_fail(ctx, PTR_ERR(page), "shared memory",
-					 "cannot make the page at offset %#llx",
-					 r->start + (u64)i * PAGE_SIZE);
-		run->page[run->nr++] = page;
-		ckpt_run_hold(run, page);
-	}
-	return 0;
 }
 
 /**
@@ -391,16 +377,13 @@ int ckpt_pages_fill_shmem(struct ckpt_ctx *ctx, struct address_space *mapping,
 			  const struct ckpt_hdr_pgarr *rec)
 {
 	struct ckpt_run *run = fill_begin(ctx, rec);
-	const struct ckpt_page_range *r;
-	int err = 0;
+	int err;
 
 	if (IS_ERR(run))
 		return PTR_ERR(run);
-	for (r = rec->range; !err && r < rec->range + rec->nr_ranges; r++) {
-		if (WARN_ON_ONCE(run->nr + r->nr_pages > CKPT_RUN_PAGES))
-			err = -EINVAL;
-		else
-			err = fill_take_shmem(ctx, mapping, run, r);
-	}
+	err = ckpt_run_make_shmem(run, mapping, &run->rec.h);
+	if (err)
+		ckpt_fail(ctx, err, "shared memory",
+			  "cannot make the page at offset %#lx", run->bad_addr);
 	return fill_start(ctx, run, err);
 }

@@ -436,6 +436,10 @@ static int step_check(struct ckpt_ctx *ctx)
 
 /* ---- commit ---- */
 
+/*
+ * Never a huge page: those of many threads lie side by side, and beside areas of
+ * the program, whose untouched pages it would fill.
+ */
 static int scratch_map(struct ckpt_ctx *ctx)
 {
 	unsigned long addr;
@@ -445,6 +449,8 @@ static int scratch_map(struct ckpt_ctx *ctx)
 	if (IS_ERR_VALUE(addr))
 		return ckpt_fail(ctx, (long)addr, "memory",
 				 "no room for a scratch area");
+	/* where there are no huge pages, that is an error, and all is well */
+	K(do_madvise)(current->mm, addr, CKPT_SCRATCH_SIZE, MADV_NOHUGEPAGE);
 	ctx->restart->scratch = (void __user *)addr;
 	return 0;
 }

@@ -10,8 +10,11 @@
 #include <linux/ckpt_image.h>
 #include "crew.h"
 
+struct address_space;
 struct ckpt_ctx;
 struct ckpt_packer;
+struct file;
+struct mm_struct;
 
 #define CKPT_RUN_BYTES (CKPT_RUN_PAGES * PAGE_SIZE)
 #define CKPT_COPY_PAGES 32U /* of shared memory that are copied at a time */
@@ -23,8 +26,12 @@ struct ckpt_packer;
  * @keep_zero: as its job's
  * @hashed: in: @hash is there
  * @err: in: what the work has found: 0 or a negative errno
- * @why: in: its text
+ * @why: in: its text; NULL: the page at @bad_addr cannot be made
  * @rec_pos: in: where its record begins in the image
+ * @mm: in: address space that its pages are still to be made in, held; or NULL
+ * @file: in: the operation's file, if the contents are still to be read; or NULL
+ * @pos: in: from here
+ * @bad_addr: in: address or offset of a page that could not be made
  * @sum: in: checksum of the record up to the contents
  * @page: its pages, NULL for one that is not there
  * @held: those of which it has a reference, which for a huge page is one
@@ -48,6 +55,10 @@ struct ckpt_run {
 	int err;
 	const char *why;
 	u64 rec_pos;
+	struct mm_struct *mm;
+	struct file *file;
+	loff_t pos;
+	unsigned long bad_addr;
 	struct xxh64_state sum;
 	struct page *page[CKPT_RUN_PAGES];
 	struct page *held[CKPT_RUN_PAGES];
@@ -75,6 +86,7 @@ struct ckpt_run {
  * @packer: of the caller, or NULL
  * @crew: who helps him, or NULL
  * @alone: nobody is to help
+ * @kind: in: CKPT_KIND_* that a fault gives in the area at hand; 0: nobody has said
  */
 struct ckpt_pages {
 	struct ckpt_run *run[CKPT_WORKERS_MAX + 2];
@@ -82,6 +94,7 @@ struct ckpt_pages {
 	struct ckpt_packer *packer;
 	struct ckpt_crew *crew;
 	bool alone;
+	unsigned int kind;
 };
 
 struct ckpt_pages *ckpt_pages_get(struct ckpt_ctx *ctx);
@@ -93,6 +106,27 @@ void ckpt_run_start(struct ckpt_pages *pages, struct ckpt_run *run,
 		    ckpt_work_fn fn);
 struct ckpt_run *ckpt_run_finish(struct ckpt_pages *pages);
 void ckpt_run_put(struct ckpt_run *run);
+void ckpt_run_put_dirty(struct ckpt_run *run);
+
+/* pages_make.c */
+#define CKPT_KIND_SMALL 1U /* pages */
+#define CKPT_KIND_HUGE 2U
+
+static inline unsigned int ckpt_kind_of(const struct ckpt_page_range *r)
+{
+	return r->flags & CKPT_PAGES_HUGE ? CKPT_KIND_HUGE : CKPT_KIND_SMALL;
+}
+
+void ckpt_area_want(struct mm_struct *mm, unsigned long addr,
+		    unsigned int kind);
+int ckpt_run_make(struct ckpt_run *run, struct mm_struct *mm,
+		  const struct ckpt_hdr_pgarr *rec);
+int ckpt_run_make_mixed(struct ckpt_run *run, struct mm_struct *mm,
+			const struct ckpt_hdr_pgarr *rec);
+int ckpt_run_make_zero(struct ckpt_run *run, struct mm_struct *mm,
+		       const struct ckpt_hdr_pgarr *rec);
+int ckpt_run_make_shmem(struct ckpt_run *run, struct address_space *mapping,
+			const struct ckpt_hdr_pgarr *rec);
 
 /* A reference that the run gives back; one holds all of a huge page. */
 static inline void ckpt_run_hold(struct ckpt_run *run, struct page *page)

@@ -229,6 +229,31 @@ static int check_self(struct ckpt_ctx *ctx)
 			   get_nr_threads(current));
 }
 
+/*
+ * The kernel does not let an init end while a pid of its namespace is in use, and
+ * its own group uses its leader's.
+ */
+static int check_init(struct ckpt_ctx *ctx)
+{
+	struct task_struct *init = ctx->root;
+	struct pid *own, *group, *session;
+	bool endless;
+
+	if (!ctx->init)
+		return 0;
+	rcu_read_lock();
+	own = task_pid(init);
+	group = task_pgrp(init);
+	session = task_session(init);
+	endless = (group != own && pid_nr_ns(group, ctx->pid_ns)) ||
+		  (session != own && pid_nr_ns(session, ctx->pid_ns));
+	rcu_read_unlock();
+	if (!endless)
+		return 0;
+	return ckpt_refuse(ctx, "process group", "%s",
+			   "the init of a pid namespace in the group of another process there, which keeps it from ever ending,");
+}
+
 static int collect_task(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e)
 {
 	struct task_struct *t = e->task;
@@ -253,7 +278,7 @@ static int collect_task(struct ckpt_ctx *ctx, struct ckpt_tree_entry *e)
  */
 int ckpt_tree_collect(struct ckpt_ctx *ctx)
 {
-	int err = check_self(ctx);
+	int err = check_self(ctx) ?: check_init(ctx);
 	u32 i;
 
 	if (!err && !first_alive(ctx))

@@ -129,7 +129,8 @@ static int check_thread(struct ckpt_ctx *ctx, const struct ckpt_tree_task *t)
 
 	l = &leader->rec; /* the row before is of its process */
 	if (r->signal_objref != l->signal_objref || r->pgid != l->pgid ||
-	    r->sid != l->sid || r->flags != l->flags)
+	    r->sid != l->sid || r->flags != l->flags || r->ppid != l->ppid ||
+	    r->parent_tid != l->parent_tid)
 		return ckpt_fail(ctx, -EINVAL, "tree",
 				 "thread %d differs from its process", r->pid);
 	if (t - tree_of(ctx) > 1 && !t[-1].rec.exit_state)
@@ -206,6 +207,27 @@ static int check_dead(struct ckpt_ctx *ctx)
 	return 0;
 }
 
+/*
+ * An init ends when no pid of its namespace is in use but its own: one in the group
+ * of another process there could never end.
+ */
+static int check_init(struct ckpt_ctx *ctx)
+{
+	const struct ckpt_hdr_tree_task *r = &tree_of(ctx)->rec;
+
+	if (!ctx->restart->pid_ns)
+		return 0;
+	if (r->pid != 1)
+		return ckpt_fail(ctx, -EINVAL, "tree",
+				 "%d is the init of a pid namespace", r->pid);
+	if ((r->pgid == r->pid || r->flags & CKPT_TREE_PGID_OUTSIDE) &&
+	    (r->sid == r->pid || r->flags & CKPT_TREE_SID_OUTSIDE))
+		return 0;
+	return ckpt_fail(ctx, -EINVAL, "tree",
+			 "an init in group %d and session %d of its namespace could never end",
+			 r->pgid, r->sid);
+}
+
 static int check_rows(struct ckpt_ctx *ctx)
 {
 	struct ckpt_tree_task *tree = tree_of(ctx), *first = tree;
@@ -227,11 +249,7 @@ static int check_rows(struct ckpt_ctx *ctx)
 		}
 		first->nr_threads++;
 	}
-	if (!err && ctx->restart->pid_ns && tree[0].rec.pid != 1)
-		err = ckpt_fail(ctx, -EINVAL, "tree",
-				"%d is the init of a pid namespace",
-				tree[0].rec.pid);
-	return err ?: check_dead(ctx);
+	return err ?: check_init(ctx) ?: check_dead(ctx);
 }
 
 /* ---- who owns what ---- */
