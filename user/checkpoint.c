@@ -69,7 +69,7 @@ static const char usage_text[] =
 	"                     K, M, G may follow\n"
 	"  -z, --compress=ALG pack the contents of memory by lz4 or zstd\n"
 	"      --workers=N    CPUs to use for the contents of memory (default: as many\n"
-	"                     as there are, 8 at most)\n"
+	"                     as there are, 8 at most; with --every: 1)\n"
 	"      --progress     show bytes, rate and time left, after a second; on a\n"
 	"                     terminal the default (--no-progress)\n"
 	"      --every=INTERVAL\n"
@@ -299,8 +299,11 @@ static int run_once(struct ckpt_checkpoint_opts *opts)
 	return ret < 0 ? ret : write_stats(NULL, NULL, &stats);
 }
 
-static int run_series(const struct ckpt_checkpoint_opts *opts)
+/* Time and again beside a program that works: the other CPUs are its own. */
+static int run_series(struct ckpt_checkpoint_opts *opts)
 {
+	if (!opts->workers)
+		opts->workers = 1;
 	series.checkpoint = opts;
 	series.done = write_stats;
 	return ckpt_series(&series);

@@ -4,6 +4,7 @@
  * ghosts are its children; the root makes the rest, and the coordinator waits
  * until all are there or one could not be made.
  */
+#include <errno.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #define LOOK_MS 100
 #define STALL_MS 10000 /* nothing more was made for so long */
 #define GONE_MS 5000 /* killed tasks of others are waited for */
+#define REAPED_MS 2000 /* so long may their pids be taken by them */
 
 /* Signals are blocked in whatever is made, see newborn.c. */
 static void block_signals(sigset_t *old)
@@ -28,6 +30,31 @@ static void block_signals(sigset_t *old)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, old);
+}
+
+/*
+ * Who has been killed keeps its number until its parent has waited for it: a
+ * restart right behind `checkpoint --kill` may come before that.
+ */
+static void await_reaped(pid_t pid, long until)
+{
+	const struct timespec pause = { .tv_nsec = 5 * 1000000 };
+
+	while (!(kill(pid, 0) && errno == ESRCH) &&
+	       ckpt_process_state(pid) == 'Z' && ckpt_now_ms() < until &&
+	       !ckpt_stop_requested())
+		nanosleep(&pause, NULL);
+}
+
+static void await_pids(const struct ckpt_hierarchy *h)
+{
+	long until = ckpt_now_ms() + REAPED_MS;
+	__u32 i;
+
+	for (i = 0; i < h->nr; i++)
+		await_reaped(h->node[i].task->pid, until);
+	for (i = 0; i < h->nr_ghosts; i++)
+		await_reaped(h->ghost[i], until);
 }
 
 /* In its cgroup if it may be; left frozen it must be in one of ours. */
@@ -61,6 +88,8 @@ pid_t ckpt_birth_root(struct ckpt_hierarchy *h)
 	sigset_t old;
 	pid_t pid;
 
+	if (!fresh)
+		await_pids(h);
 	fflush(NULL);
 	h->node[0].maker = h->pid_ns ? 0 : getpid();
 	if (h->nr == 1)

@@ -92,6 +92,8 @@ static int link_thread(struct ckpt_hierarchy *h, const struct index *index,
 		return invalid(t, "its process is not there before it");
 	if (t->exit_state)
 		return invalid(t, "a thread cannot be a zombie");
+	if (t->ppid != l->task->ppid || t->parent_tid != l->task->parent_tid)
+		return invalid(t, "a thread has the parent of its process");
 	h->node[i].leader = leader;
 	append(h, &l->thread, &l->last_thread, i);
 	return 0;
@@ -130,6 +132,10 @@ static int link_all(struct ckpt_hierarchy *h, const struct index *index)
 		return invalid(t, "the first one is not a process");
 	if (h->pid_ns && t->pid != 1)
 		return invalid(t, "it is the init of a pid namespace");
+	if (h->pid_ns &&
+	    ((t->pgid != t->pid && !(t->flags & CKPT_TREE_PGID_OUTSIDE)) ||
+	     (t->sid != t->pid && !(t->flags & CKPT_TREE_SID_OUTSIDE))))
+		return invalid(t, "an init in another's group");
 	for (i = 0; i < h->nr && !err; i++) {
 		t = h->node[i].task;
 		err = t->pid == t->tgid ? link_process(h, index, i) :
@@ -185,16 +191,21 @@ static int map_memory(struct ckpt_hierarchy *h)
 	h->birth_size = sizeof(*h->birth) + 2 * (h->nr + 1) * sizeof(__s32);
 	h->birth = mmap(NULL, h->birth_size, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (h->birth == MAP_FAILED) { /* it needs an open file */
+		h->birth = NULL;
+		return ckpt_set_error(-errno,
+				      "no memory shared by %u tasks: %s", h->nr,
+				      strerror(errno));
+	}
 	h->stacks = mmap(NULL, (size_t)h->nr * CKPT_STACK_SIZE,
 			 PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (h->birth == MAP_FAILED)
-		h->birth = NULL;
-	if (h->stacks == MAP_FAILED)
+	if (h->stacks == MAP_FAILED) {
 		h->stacks = NULL;
-	if (h->birth && h->stacks)
-		return 0;
-	return ckpt_set_error(-ENOMEM, "no memory for %u tasks", h->nr);
+		return ckpt_set_error(-errno, "no stacks for %u tasks: %s",
+				      h->nr, strerror(errno));
+	}
+	return 0;
 }
 
 /**
