@@ -49,6 +49,17 @@ keep_counters() {
 	chmod 755 $bin/ckpt-covered $bin/rmmod
 }
 
+# KCSAN looks for races from here on; at the end the console is told how often it did.
+watch_for_races() {
+	local kcsan=/sys/kernel/debug/kcsan status
+
+	echo on >$kcsan || setup_failed 'KCSAN is not there'
+	sh -c "$(cat /ckpt-vm/command)"
+	status=$?
+	sed 's/^/kcsan, at the end: /' $kcsan >/dev/kmsg
+	exit $status
+}
+
 mount_disk() {
 	[ -b /dev/vdc ] || return 0
 	blkid /dev/vdc >/dev/null ||
@@ -76,4 +87,5 @@ if [ -n "$CKPT_GCOV" ] && [ -e $covered ]; then
 	ckpt-covered
 	exit $status
 fi
+[ ! -e /sys/kernel/debug/kcsan ] || watch_for_races
 exec sh -c "$(cat /ckpt-vm/command)"

@@ -26,7 +26,7 @@ kernel_meta() {
 	6.1) echo linux-image-amd64 ;;
 	6.1-rt | 6.1-cloud) echo "linux-image-${1#6.1-}-amd64" ;;
 	6.12) echo linux-image-6.12-amd64 ;;
-	*) die "no kernel '$1': 6.1, 6.12, 6.1-rt, 6.1-cloud and debug are known" ;;
+	*) die "no kernel '$1': 6.1, 6.12, 6.1-rt, 6.1-cloud, debug and kcsan are known" ;;
 	esac
 }
 
@@ -51,7 +51,7 @@ kernel_known() {
 	cat "$answer" 2>/dev/null
 }
 
-# The version of the package that the debug kernel is built from.
+# The version of the package that the kernels of our own are built from.
 debug_source() {
 	# shellcheck disable=SC2016 # dpkg-query's own ${} syntax
 	dpkg-query -W -f '${Version}\n' linux-source-6.12 2>/dev/null ||
