@@ -49,6 +49,7 @@ enum who {
 	WHO_NONE,
 	WHO_TARGET, /* has seccomp filters, which a self checkpoint refuses */
 	WHO_SMALL, /* the same with little memory: a snapshot copies it at once */
+	WHO_LARGE, /* the same with so much of it that kernel threads help */
 	WHO_SELF, /* does CMD_* */
 	WHO_ODD, /* has a descriptor that no checkpoint takes */
 	WHO_GROVE, /* is a tree */
@@ -96,10 +97,12 @@ struct image {
 /**
  * struct sample - a good image
  * @path: of it
+ * @who: of what
  * @img: its records
  */
 struct sample {
 	char path[96];
+	enum who who;
 	struct image img;
 };
 
@@ -122,6 +125,7 @@ struct tally {
  * @img: path of the image that attempts write
  * @single: a good image of WHO_TARGET
  * @little: one of WHO_SMALL
+ * @much: one of WHO_LARGE
  * @grove: one of WHO_GROVE
  * @now: that of what is being tried
  * @log: read end of the log's pipe
@@ -139,6 +143,7 @@ struct tally {
  * @which: task of a tree whose fault is armed, by its index, ghosts last; -1: the
  *	coordinator
  * @snapshot: a checkpoint is CHECKPOINT_SNAPSHOT and CKPT_IOC_STREAM
+ * @workers: of the operation: 1, or with a helper 2
  * @leaks: look for leaks after each operation, not just in the end
  * @only: do what has this in its name
  * @began: time of the last result
@@ -148,7 +153,7 @@ struct fault {
 	struct ct ct;
 	struct program program;
 	char img[96];
-	struct sample single, little, grove;
+	struct sample single, little, much, grove;
 	struct sample *now;
 	int log, logfd;
 	char text[LOG_MAX];
@@ -160,6 +165,7 @@ struct fault {
 	int64_t until;
 	int which;
 	bool snapshot;
+	unsigned int workers;
 	bool leaks;
 	const char *only;
 	int64_t began;
@@ -183,6 +189,9 @@ int image_same(const struct image *ref, const char *good, const char *path);
 int world_same(struct fault *f);
 int checkpoint_now(struct fault *f, int img, int logfd, __u64 *bytes);
 int restart_now(struct fault *f, int img, int logfd, __u64 head, pid_t *child);
+
+/* arm.c: where faults are armed */
+int thread_faults(const char *fault, const char *function);
 int nth_open(pid_t pid);
 int nth_arm(int fd, unsigned int nth);
 bool nth_disarm(int fd);

@@ -4,7 +4,7 @@
  *
  * Prints TAP.  FAULT_STEP: each how many-th fault is injected (1: all); SEED
  * chooses the first, or FAULT_FROM and FAULT_TO do (their numbers are in the
- * messages of what has failed).  FAULT_SECONDS: within that time, with a larger
+ * messages of what has failed).  FAULT_SECONDS: about that time, with a larger
  * step where it needs one.  FAULT_LEAKS=1: look for leaks after each operation, not
  * only in the end.
  */

@@ -2,10 +2,10 @@
 /*
  * Every allocation and every copy from or to user space fails in turn, in each
  * kind of operation and for each task that takes part: fail-nth counts them
- * for one task, from just before its ioctl to just behind it.  There are no
- * kernel threads in an operation; what a task defers (closing files, the last
- * step of a restart) it does itself on its way out of the call, before the
- * fault is disarmed.
+ * for one task, from just before its ioctl to just behind it.  What a task defers
+ * (closing files, the last step of a restart) it does itself on its way out of
+ * the call, before the fault is disarmed.  The allocations of the kernel thread
+ * that takes a snapshot are counted apart.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include "fault.h"
 
-#define NTH_NEVER 1000000 /* more than any operation has */
+#define NTH_NEVER 100000000 /* more than any operation has */
 #define TREE_TASKS_MAX 32 /* of the tree, with ghosts and coordinator */
 #define UNNAMED_MAX 12 /* what an operation allocates before it can speak */
 #define FREEZE "/sys/fs/cgroup/ckpt-fault/cgroup.freeze"
@@ -212,8 +212,8 @@ static int restart_once(struct fault *f, const char *path, __u64 head)
 	close(fd);
 	log_drain(f);
 	if (ret) {
-		/* it waits for another coordinator as long as we let it */
-		if (!begun && !*f->text)
+		/* it may wait for another coordinator as long as we let it */
+		if (!begun)
 			kill(pid, SIGKILL);
 		status = child_ends(pid);
 		if (status == -1)
@@ -223,7 +223,7 @@ static int restart_once(struct fault *f, const char *path, __u64 head)
 	f->ct.pid = pid;
 	f->ct.alive = true;
 	f->tally.harmless += !f->untouched;
-	if (program_runs(f, WHO_TARGET))
+	if (program_runs(f, f->now->who))
 		return -1;
 	ct_kill(&f->ct);
 	return 0;
@@ -373,6 +373,9 @@ static const struct operation {
 	bool small; /* few and quick: always all of them */
 	bool tree; /* of the tree's image */
 	bool snapshot; /* checkpoints are in two calls */
+	const char *fault, *thread; /* see thread_faults() */
+	unsigned int grain; /* least step of these */
+	bool helped; /* with one helper: its share is never quite the same */
 } operations[] = {
 	{ "open and release", WHO_NONE, try_open, true },
 	{ "progress", WHO_NONE, try_progress, true },
@@ -384,9 +387,24 @@ static const struct operation {
 	{ "snapshot of little", WHO_SMALL, try_checkpoint, .snapshot = true },
 	{ "snapshot of a tree", WHO_GROVE, try_checkpoint, .tree = true,
 	  .snapshot = true },
+	{ "snapshot, its thread's objects", WHO_TARGET, try_checkpoint,
+	  .snapshot = true, .fault = "failslab", .thread = "worker_main",
+	  .grain = 256 },
+	{ "snapshot, its thread's pages", WHO_TARGET, try_checkpoint,
+	  .snapshot = true, .fault = "fail_page_alloc",
+	  .thread = "worker_main" },
+	{ "snapshot of a tree, its thread's objects", WHO_GROVE, try_checkpoint,
+	  .tree = true, .snapshot = true, .fault = "failslab",
+	  .thread = "worker_main", .grain = 256 },
 	{ "checkpoint that is refused", WHO_ODD, try_refused },
 	{ "self checkpoint", WHO_SELF, try_self_checkpoint },
 	{ "restart, coordinator", WHO_NONE, try_coordinator },
+	/* those of a checkpoint allocate nothing */
+	{ "restart, its helper's objects", WHO_NONE, try_coordinator,
+	  .fault = "failslab", .thread = "helper_main", .grain = 8,
+	  .helped = true },
+	{ "restart, its helper's pages", WHO_NONE, try_coordinator,
+	  .fault = "fail_page_alloc", .thread = "helper_main", .helped = true },
 	{ "restart, task", WHO_NONE, try_joined },
 	{ "self restart", WHO_NONE, try_self_restart },
 };
@@ -406,9 +424,12 @@ static int unarmed(struct fault *f, const struct operation *op)
 	return op->attempt(f);
 }
 
+/* With little time: of what is tried at all, so many faults. */
+#define FEWEST 5
+
 /* So that all of its faults are within reach of the time that is left. */
 static unsigned int step_in_time(struct fault *f, const struct operation *op,
-				 int64_t end)
+				 unsigned int least, int64_t end)
 {
 	int64_t began = ct_now(), most;
 	unsigned int nr;
@@ -416,27 +437,35 @@ static unsigned int step_in_time(struct fault *f, const struct operation *op,
 	f->arm = NTH_NEVER;
 	if (op->attempt(f))
 		return 0;
+	if (!nth_left) /* who has ended cannot tell how many: few */
+		return 1;
 	nr = NTH_NEVER - nth_left;
 	most = (end - ct_now()) / (ct_now() - began + 1);
-	if (most < 1)
-		most = 1;
-	return nr / most >= f->step ? nr / most + 1 : f->step;
+	if (most < FEWEST)
+		most = FEWEST;
+	if (least > nr / FEWEST + 1)
+		least = nr / FEWEST + 1;
+	return nr / most >= least ? nr / most + 1 : least;
 }
 
 static int armed_series(struct fault *f, const struct operation *op,
 			int64_t end)
 {
-	unsigned int step = op->small ? 1 : f->step;
+	unsigned int least = (op->small ? 1 : f->step) * (op->grain ?: 1);
 	unsigned int nth = op->small ? 1 : f->phase;
+	unsigned int step = least, missed = 0;
 
 	if (end && !op->small) {
-		step = step_in_time(f, op, end);
+		step = step_in_time(f, op, least, end);
 		if (!step)
 			return ct_say("%s: without a fault", op->name);
+		if (nth_left)
+			ct_say("%s: each %u. of %u", op->name, step,
+			       NTH_NEVER - nth_left);
 		nth = 1 + f->seed % step;
 	}
 	for (; nth <= f->last; nth += step) {
-		if (end && ct_now() > end) {
+		if (end && ct_now() > end && f->tally.injected >= FEWEST) {
 			ct_say("out of time before fault %u", nth);
 			return 0;
 		}
@@ -444,10 +473,14 @@ static int armed_series(struct fault *f, const struct operation *op,
 		f->untouched = false;
 		if (op->attempt(f) || world_same(f))
 			return ct_say("%s: fault %u", op->name, nth);
-		if (f->untouched)
-			return 0;
-		f->tally.injected++;
+		missed = f->untouched ? missed + 1 : 0;
+		if (missed > (op->helped ? 3 : 0))
+			break;
+		f->tally.injected += !f->untouched;
 	}
+	/* a ghost that ends without an allocation has none; a snapshot's thread has */
+	if (end && !f->tally.injected && (step > 1 || op->fault))
+		return ct_say("%s: no fault was injected", op->name);
 	return 0;
 }
 
@@ -455,6 +488,8 @@ static int series(struct fault *f, const struct operation *op, int64_t end)
 {
 	int err;
 
+	if (op->helped && sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return ct_say("a helper takes a second CPU");
 	if (program_end(f))
 		return -1;
 	if (op->who != WHO_NONE && program_start(f, op->who))
@@ -467,8 +502,12 @@ static int series(struct fault *f, const struct operation *op, int64_t end)
 		return err;
 	if (f->leaks)
 		err = leaks_begin(f);
+	if (!err && op->fault)
+		err = thread_faults(op->fault, op->thread);
 	if (!err)
 		err = armed_series(f, op, end);
+	if (op->fault && thread_faults(NULL, NULL))
+		err = -1;
 	f->arm = 0;
 	if (!err) { /* and it works as ever */
 		struct tally tally = f->tally;
@@ -492,7 +531,9 @@ static void try_one(struct fault *f, const struct try *t, int64_t end)
 		return;
 	f->which = t->which;
 	f->snapshot = t->op.snapshot;
+	f->workers = t->op.helped ? 2 : 1;
 	f->now = t->op.tree		? &f->grove :
+		 t->op.helped		? &f->much :
 		 t->op.who == WHO_SMALL ? &f->little :
 					  &f->single;
 	err = series(f, &t->op, end);
@@ -527,7 +568,8 @@ static int tree_tries(struct fault *f, struct try *t)
  * nth_series() - the faults of all operations, a result for each
  * @f: tester
  *
- * With little time each has its share, and the seed says which is the first.
+ * With little time each has its share, and the seed says which is the first; those
+ * for which no time is left are told, and have no result.
  */
 void nth_series(struct fault *f)
 {
@@ -540,6 +582,11 @@ void nth_series(struct fault *f)
 	nr += tree_tries(f, &tries[nr]);
 	first = f->until ? f->seed % nr : 0;
 	for (i = 0; i < nr; i++) {
+		if (f->until && ct_now() > f->until) {
+			ct_say("no time is left for %s",
+			       tries[(first + i) % nr].op.name);
+			continue;
+		}
 		if (f->until)
 			end = ct_now() + (f->until - ct_now()) / (nr - i);
 		try_one(f, &tries[(first + i) % nr], end);

@@ -29,6 +29,7 @@
 
 #define PAGE 4096UL
 #define HUGE (2UL << 20)
+#define MUCH (12UL << 20) /* more than a crew is worth */
 #define NR_AREAS 24
 #define PIPE_BYTES 10000
 #define HOUR 3600
@@ -40,7 +41,7 @@ struct state {
 	int pipe[2], packets[2];
 	timer_t timer[2];
 	unsigned char *area[NR_AREAS];
-	unsigned char *huge, *private_file, *shared_file;
+	unsigned char *huge, *much, *private_file, *shared_file;
 	char altstack[16384];
 };
 
@@ -137,6 +138,7 @@ static int signals_make(struct ct_shared *s)
 static int areas_make(struct ct_shared *s, const struct program *prog)
 {
 	unsigned char *p;
+	unsigned long off;
 	int i;
 
 	for (i = 0; i < NR_AREAS; i++) {
@@ -162,6 +164,16 @@ static int areas_make(struct ct_shared *s, const struct program *prog)
 	st.huge = (void *)(((uintptr_t)p + HUGE - 1) & -HUGE);
 	madvise(st.huge, HUGE, MADV_HUGEPAGE);
 	memset(st.huge + 5 * PAGE, 0x77, 2 * PAGE);
+	if (prog->who != WHO_LARGE)
+		return 0;
+	p = mmap(NULL, MUCH, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CT_CHECK(s, p != MAP_FAILED);
+	madvise(p, MUCH, MADV_NOHUGEPAGE);
+	memset(p, 0x55, MUCH);
+	for (off = 0; off < MUCH; off += PAGE)
+		*(unsigned long *)(p + off) = off;
+	st.much = p;
 	return 0;
 }
 
@@ -200,6 +212,11 @@ static int attributes_make(struct ct_shared *s)
 	return 0;
 }
 
+static bool is_filtered(enum who who)
+{
+	return who == WHO_TARGET || who == WHO_SMALL || who == WHO_LARGE;
+}
+
 /* getuid() and getgid() give an error of ours. */
 static int filter_make(struct ct_shared *s, int nr, int err)
 {
@@ -231,7 +248,7 @@ static int make(struct ct_shared *s, const struct program *p)
 		CT_CHECK(s, socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
 	if (p->who == WHO_GROVE)
 		return grove_make(s);
-	if (p->who != WHO_TARGET && p->who != WHO_SMALL)
+	if (!is_filtered(p->who))
 		return 0;
 	CT_DO(filter_make(s, SYS_getuid, 11));
 	return filter_make(s, SYS_getgid, 12);
@@ -316,15 +333,22 @@ static int signals_check(struct ct_shared *s)
 	return signals_queue(s);
 }
 
-static int area_check(struct ct_shared *s, const unsigned char *p, int byte)
+static int bytes_check(struct ct_shared *s, const unsigned char *p, size_t nr,
+		       int byte)
 {
 	CT_EQ(s, byte, p[0]);
-	CT_EQ(s, 0, memcmp(p, p + 1, PAGE - 1));
+	CT_EQ(s, 0, memcmp(p, p + 1, nr - 1));
 	return 0;
+}
+
+static int area_check(struct ct_shared *s, const unsigned char *p, int byte)
+{
+	return bytes_check(s, p, PAGE, byte);
 }
 
 static int areas_check(struct ct_shared *s)
 {
+	unsigned long off;
 	int i;
 
 	for (i = 0; i < NR_AREAS; i++) {
@@ -334,6 +358,10 @@ static int areas_check(struct ct_shared *s)
 	if (st.huge) {
 		CT_DO(area_check(s, st.huge + 5 * PAGE, 0x77));
 		CT_EQ(s, 0, st.huge[8 * PAGE]);
+	}
+	for (off = 0; st.much && off < MUCH; off += PAGE) {
+		CT_EQ(s, off, *(unsigned long *)(st.much + off));
+		CT_DO(bytes_check(s, st.much + off + 8, PAGE - 8, 0x55));
 	}
 	CT_DO(area_check(s, st.private_file, 0x31));
 	CT_DO(area_check(s, st.shared_file, 0x32));
@@ -356,7 +384,7 @@ static int attributes_check(struct ct_shared *s, const struct program *p)
 	CT_EQ(s, 0, strcmp(name, "fault-program"));
 	CT_EQ(s, 0, getrlimit(RLIMIT_NOFILE, &lim));
 	CT_EQ(s, 512, lim.rlim_cur);
-	if (p->who != WHO_TARGET && p->who != WHO_SMALL) {
+	if (!is_filtered(p->who)) {
 		CT_EQ(s, 0, syscall(SYS_getuid));
 		return 0;
 	}
@@ -410,6 +438,7 @@ static long self_checkpoint(int dev, int img, int log)
 		.fd = img,
 		.logfd = log,
 		.flags = CHECKPOINT_SUBTREE | CHECKPOINT_SYNC_FILES,
+		.workers = 1,
 	};
 
 	return ioctl(dev, CKPT_IOC_CHECKPOINT, &arg);
@@ -423,6 +452,7 @@ static long self_restart(int dev, int img, int log)
 		.logfd = log,
 		.flags = RESTART_TASKSELF | RESTART_FRESH_PIDS |
 			 RESTART_NO_TIMENS,
+		.workers = 1,
 	};
 
 	return ioctl(dev, CKPT_IOC_RESTART, &arg);

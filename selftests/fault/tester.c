@@ -144,8 +144,8 @@ int program_start(struct fault *f, enum who who)
 {
 	static const char *const name[] = {
 		[WHO_TARGET] = "target", [WHO_SMALL] = "little",
-		[WHO_SELF] = "self",	 [WHO_ODD] = "odd",
-		[WHO_GROVE] = "grove",
+		[WHO_LARGE] = "much",	 [WHO_SELF] = "self",
+		[WHO_ODD] = "odd",	 [WHO_GROVE] = "grove",
 	};
 	char link[128];
 
@@ -421,61 +421,6 @@ int world_same(struct fault *f)
 /* ---- operations -------------------------------------------------------------- */
 
 /**
- * nth_open() - where a task's fault is armed
- * @pid: task, or 0: the caller
- *
- * Return: descriptor, or -1: this kernel injects none.
- */
-int nth_open(pid_t pid)
-{
-	char path[64] = "/proc/self/fail-nth";
-
-	if (pid)
-		snprintf(path, sizeof(path), "/proc/%d/fail-nth", pid);
-	return open(path, O_RDWR | O_CLOEXEC);
-}
-
-/**
- * nth_arm() - have an allocation or user copy of a task fail
- * @fd: nth_open()
- * @nth: which one from now on; 0: none
- *
- * Return: 0 or -1.
- */
-int nth_arm(int fd, unsigned int nth)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", nth);
-
-	if (!nth)
-		return 0;
-	return pwrite(fd, text, len, 0) == len ? 0 : ct_say("fail-nth: %m");
-}
-
-unsigned int nth_left;
-
-/**
- * nth_disarm() - whether the fault has happened
- * @fd: nth_open(), armed
- *
- * A read of oneself may be what fails, and then nothing else has.
- *
- * Return: true if it has not.
- */
-bool nth_disarm(int fd)
-{
-	char text[16] = "";
-	bool untouched = true;
-
-	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
-		untouched = atoi(text) > 0;
-	nth_left = atoi(text);
-	while (pwrite(fd, "0", 1, 0) < 0 && errno == EFAULT)
-		;
-	return untouched;
-}
-
-/**
  * checkpoint_now() - checkpoint the frozen program
  * @f: tester; the fault @f->arm is armed for the call, or both of @f->snapshot
  * @img: where to
@@ -493,6 +438,7 @@ int checkpoint_now(struct fault *f, int img, int logfd, __u64 *bytes)
 		.logfd = logfd,
 		.flags = CHECKPOINT_SUBTREE | CHECKPOINT_SYNC_FILES |
 			 (f->snapshot ? CHECKPOINT_SNAPSHOT : 0),
+		.workers = f->workers,
 	};
 	struct ckpt_ioc_stream stream = {
 		.size = sizeof(stream),
@@ -554,6 +500,7 @@ int restart_now(struct fault *f, int img, int logfd, __u64 head, pid_t *child)
 		.fd = img,
 		.logfd = logfd,
 		.flags = RESTART_FRESH_PIDS | RESTART_NO_TIMENS,
+		.workers = f->workers,
 		.head = (uintptr_t)bytes,
 		.head_len = head,
 	};
@@ -593,6 +540,7 @@ static int make_good(struct fault *f, struct sample *good, enum who who)
 	__u64 bytes;
 	int fd, ret;
 
+	good->who = who;
 	if (program_start(f, who) || program_freeze(f))
 		return -1;
 	fd = open(good->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -621,6 +569,7 @@ int fault_begin(struct fault *f)
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	f->workers = 1;
 	if (mkdir(GROUP, 0700) && errno != EEXIST)
 		return ct_say(GROUP ": %m");
 	if (ct_setup(&f->ct))
@@ -628,6 +577,7 @@ int fault_begin(struct fault *f)
 	snprintf(f->img, sizeof(f->img), "%s/img", f->ct.dir);
 	snprintf(f->single.path, sizeof(f->single.path), "%s/good", f->ct.dir);
 	snprintf(f->little.path, sizeof(f->little.path), "%s/few", f->ct.dir);
+	snprintf(f->much.path, sizeof(f->much.path), "%s/plenty", f->ct.dir);
 	snprintf(f->grove.path, sizeof(f->grove.path), "%s/tree", f->ct.dir);
 	f->now = &f->single;
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK))
@@ -640,6 +590,8 @@ int fault_begin(struct fault *f)
 	if (make_good(f, &f->grove, WHO_GROVE))
 		return -1;
 	if (make_good(f, &f->little, WHO_SMALL))
+		return -1;
+	if (make_good(f, &f->much, WHO_LARGE))
 		return -1;
 	return make_good(f, &f->single, WHO_TARGET);
 }

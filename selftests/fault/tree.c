@@ -131,6 +131,7 @@ static int coordinate(struct fault *f, int dev, int img)
 		.fd = img,
 		.logfd = f->logfd,
 		.flags = RESTART_FRESH_PIDS | RESTART_NO_TIMENS,
+		.workers = f->workers,
 		.head = (uintptr_t)head.raw,
 		.head_len = head.raw_len,
 	};
