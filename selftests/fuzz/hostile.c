@@ -44,6 +44,8 @@
 #define LONG_S 5 /* seconds: a restart that takes so long is told of */
 #define CHANGES_MAX 64 /* kinds of changes to a tree */
 #define NAMESPACED 4 /* each how many-th worker may choose pids */
+/* Each how many-th image is of a tree, and each how many-th has lies about one. */
+#define TREES 8
 #define PROMISED 16 /* and has promised to gain no privileges */
 
 /* What worker and watcher tell each other. */
@@ -53,6 +55,7 @@ struct shared {
 	volatile __u64 stopped; /* workers, by their child's exit signal */
 	volatile __u64 result[ERRNOS]; /* by errno */
 	volatile __u64 by_image[HOSTILE_IMAGES_MAX]; /* alive ones */
+	volatile double time_by_image[HOSTILE_IMAGES_MAX]; /* seconds, of all */
 	volatile __u64 by_type[CKPT_HDR_MAX]; /* records past the head */
 	volatile __u64 by_change[CHANGES_MAX][ERRNOS]; /* [0]: alive */
 	char gained[256]; /* a right that was gained, or what else must not be */
@@ -70,7 +73,9 @@ struct worker {
 	struct shared *sh;
 	struct fz_image *orig[HOSTILE_IMAGES_MAX], *img;
 	int nr_orig, change;
+	bool fatal; /* the change must not come to life */
 	int image_fd, null_fd, log_fd, last_fd;
+	FILE *copy; /* of the image, or NULL */
 	struct hostile_rights base;
 	double began;
 };
@@ -185,24 +190,34 @@ static bool is_original(const struct worker *w)
 	return w->sh->index < (__u64)w->nr_orig;
 }
 
+/* Who may not choose pids mostly leaves out those that take it. */
+static int pick_program(const struct worker *w, struct fz_rng *rng, bool tree)
+{
+	int from, tries = 0;
+
+	do {
+		from = fz_below(rng, w->nr_orig);
+	} while ((fz_tree_rows(w->orig[from]) > 1) != tree ||
+		 (getpid() != 1 && hostile_clone_flags(from) && tries++ < 3));
+	return from;
+}
+
 /*
  * Mostly changed so that the common validation takes it: what that refuses is
  * the fuzzer's work on the host.
  */
 static int build_image(struct worker *w, struct fz_rng *rng)
 {
-	int from = fz_below(rng, w->nr_orig), tries, n;
-	bool anything = fz_one_in(rng, 5), tree = fz_one_in(rng, 4);
+	int from, tries, n;
+	bool anything = fz_one_in(rng, 5), tree = fz_one_in(rng, TREES);
 
 	w->change = -1;
+	w->fatal = false;
 	if (is_original(w)) {
 		fz_copy(w->img, w->orig[w->sh->index]);
 		return w->sh->index;
 	}
-	for (tries = 0; tries < 3; tries++) /* a change of a tree to one */
-		if ((tree && fz_tree_rows(w->orig[from]) == 1) ||
-		    (getpid() != 1 && hostile_clone_flags(from)))
-			from = fz_below(rng, w->nr_orig);
+	from = pick_program(w, rng, tree || fz_one_in(rng, TREES));
 	for (tries = 0; tries < 12; tries++) {
 		fz_copy(w->img, w->orig[from]);
 		n = fz_one_in(rng, 2) ? 1 : 1 + fz_below(rng, 5);
@@ -217,8 +232,12 @@ static int build_image(struct worker *w, struct fz_rng *rng)
 		if (anything || !fz_refusal(w->img))
 			break;
 	}
-	if (tree)
+	if (tree) {
+		/* else it may be what takes another one back */
+		w->fatal = fz_tree_same(w->img, w->orig[from]);
 		w->change = fz_tree_mutate(w->img, rng);
+		w->fatal &= w->change >= 0 && fz_tree_fatal(w->change);
+	}
 	if (tree || !fz_one_in(rng, 100))
 		fz_seal(w->img);
 	if (fz_one_in(rng, 100))
@@ -228,11 +247,14 @@ static int build_image(struct worker *w, struct fz_rng *rng)
 
 static void write_image(struct worker *w)
 {
-	if (ftruncate(w->image_fd, 0) ||
+	if (ftruncate(w->image_fd, w->img->len) || /* keeps its pages */
 	    pwrite(w->image_fd, w->img->buf, w->img->len, 0) !=
 		    (ssize_t)w->img->len ||
 	    lseek(w->image_fd, 0, SEEK_SET))
 		die("cannot write the image");
+	if (w->copy && (fwrite(w->img->buf, w->img->len, 1, w->copy) != 1 ||
+			fflush(w->copy)))
+		die("cannot write a copy of the image");
 }
 
 static __u64 some_flags(struct fz_rng *rng)
@@ -446,7 +468,7 @@ static void look_at(struct worker *w, const struct made *m, int from)
 		check_rights(w, pid);
 	w->sh->alive++;
 	w->sh->by_image[from]++;
-	if (w->change >= 0 && fz_tree_fatal(w->change))
+	if (w->fatal)
 		snprintf(w->sh->gained, sizeof(w->sh->gained),
 			 "index %llu lives, with %s",
 			 (unsigned long long)w->sh->index,
@@ -500,6 +522,7 @@ static void attempt(struct worker *w)
 	}
 	count(w, err);
 	end_made(&m);
+	w->sh->time_by_image[from] += now() - began;
 	if (w->opts->tell || now() - began > LONG_S)
 		tell(w, from, err);
 	w->sh->self += self;
@@ -512,6 +535,30 @@ static bool is_over(const struct worker *w)
 	       (w->opts->seconds && now() - w->began > w->opts->seconds);
 }
 
+/* Whole pages of it are left out of the copies that children have. */
+static void keep_to_us(void *start, size_t len)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	size_t first = ((size_t)start + page - 1) & -page;
+	size_t end = ((size_t)start + len) & -page;
+
+	if (end > first && madvise((void *)first, end - first, MADV_DONTFORK))
+		die("madvise");
+}
+
+/* They are large, and a tree has many children. */
+static void keep_images_to_us(const struct worker *w)
+{
+	int n;
+
+	for (n = 0; n <= w->nr_orig; n++) {
+		struct fz_image *img = n < w->nr_orig ? w->orig[n] : w->img;
+
+		keep_to_us(img, sizeof(*img));
+		keep_to_us(img->buf, FZ_BYTES_MAX);
+	}
+}
+
 static void __attribute__((noreturn)) work(struct worker *w)
 {
 	char text[32];
@@ -519,6 +566,7 @@ static void __attribute__((noreturn)) work(struct worker *w)
 
 	if (w->sh->index / BATCH % PROMISED == PROMISED - 1)
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	close_range(HOSTILE_FDS, ~0U, 0);
 	w->image_fd = memfd_create("image", MFD_CLOEXEC);
 	w->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	w->log_fd = memfd_create("log", MFD_CLOEXEC);
@@ -529,6 +577,7 @@ static void __attribute__((noreturn)) work(struct worker *w)
 	    hostile_rights_get(getpid(), &w->base))
 		die("the worker cannot begin");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	keep_images_to_us(w);
 	end = (w->sh->index / BATCH + 1) * BATCH;
 	do {
 		if (w->last_fd >= 0) {
@@ -672,8 +721,9 @@ static void summary(const struct shared *sh, __u64 workers, __u64 strays,
 			       strerrorname_np(i) ?: "?",
 			       (unsigned long long)sh->result[i]);
 	for (i = 0; hostile_program(i); i++)
-		printf("# of %s came to life: %llu\n", hostile_program(i),
-		       (unsigned long long)sh->by_image[i]);
+		printf("# of %s came to life: %llu (all of it: %.1f seconds)\n",
+		       hostile_program(i), (unsigned long long)sh->by_image[i],
+		       sh->time_by_image[i]);
 	printf("# %llu workers, %llu stops, %llu strays, %.0f seconds, %.1f a second\n",
 	       (unsigned long long)workers, (unsigned long long)sh->stopped,
 	       (unsigned long long)strays, seconds, sh->tried / seconds);
@@ -725,15 +775,13 @@ static int run_workers(struct worker *w, int limit)
 	return bad || sh->gained[0] ? 1 : 0;
 }
 
-/* The first process of the namespace. */
+/* The first process of the namespace.  Returns the exit status. */
 static int init_main(const struct options *opts)
 {
 	const char *limit = getenv("HOSTILE_LIMIT"),
 		   *last = getenv("HOSTILE_LAST");
 	struct worker w = { .opts = opts, .last_fd = -1 };
-	struct fz_rng rng;
 	sigset_t child;
-	FILE *out;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&child);
@@ -752,15 +800,31 @@ static int init_main(const struct options *opts)
 	if (last)
 		w.last_fd = open(last, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (opts->write_to) {
-		rng.state = opts->seed * 0x9e3779b97f4a7c15ULL + opts->only;
-		fz_rand(&rng);
-		build_image(&w, &rng);
-		out = fopen(opts->write_to, "w");
-		if (!out || fwrite(w.img->buf, w.img->len, 1, out) != 1 ||
-		    fclose(out))
+		w.copy = fopen(opts->write_to, "we");
+		if (!w.copy)
 			die(opts->write_to);
 	}
 	return run_workers(&w, limit ? atoi(limit) : 60);
+}
+
+/*
+ * The exit status of the namespace's first process, which writes it to @from: what
+ * cannot be killed does not let it end.
+ */
+static int verdict(int from, pid_t pid)
+{
+	char status = 1;
+	int tries;
+
+	if (read(from, &status, 1) != 1)
+		status = 1;
+	for (tries = 0; tries < 100; tries++) {
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return status;
+		usleep(100000);
+	}
+	printf("# its namespace does not end\n");
+	return 1;
 }
 
 int main(int argc, char **argv)
@@ -768,7 +832,8 @@ int main(int argc, char **argv)
 	struct options opts = { .seed = 1,
 				.count = 3000,
 				.dir = "/tmp/hostile" };
-	int option, status;
+	int option, ends[2], verdict_fd;
+	char status;
 	pid_t pid;
 
 	while ((option = getopt(argc, argv, "s:n:t:d:i:w:v")) != -1) {
@@ -791,12 +856,19 @@ int main(int argc, char **argv)
 	}
 	opts.tell |= opts.one;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (unshare(CLONE_NEWPID | CLONE_NEWNS))
+	if (unshare(CLONE_NEWPID | CLONE_NEWNS) || pipe2(ends, O_CLOEXEC))
 		die("unshare");
+	verdict_fd = fcntl(ends[1], F_DUPFD_CLOEXEC, HOSTILE_FDS);
+	close(ends[1]);
 	pid = fork();
-	if (!pid)
-		exit(init_main(&opts));
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+	if (!pid) {
+		close(ends[0]);
+		status = init_main(&opts);
+		fflush(NULL);
+		exit(write(verdict_fd, &status, 1) != 1);
+	}
+	if (pid < 0 || verdict_fd < 0)
 		die("fork");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	close(verdict_fd);
+	return verdict(ends[0], pid);
 }

@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#define HOSTILE_FDS \
+	100 /* from that on descriptors are the first process' own */
 #define HOSTILE_UID 1000 /* the machine's `tester` */
 #define HOSTILE_IMAGES_MAX 32
 

@@ -28,6 +28,7 @@ static void prepare_child(const char *dir)
 	for (fd = 0; fd < 3; fd++)
 		dup2(null, fd);
 	close(null);
+	close_range(HOSTILE_FDS, ~0U, 0);
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (hostile_drop() || chdir(dir))

@@ -88,6 +88,8 @@ int fz_tree_rows(const struct fz_image *img);
 const char *fz_tree_name(int n);
 /* Whether what comes of it must not come to life. */
 bool fz_tree_fatal(int n);
+/* Whether both say the same of their tasks. */
+bool fz_tree_same(const struct fz_image *a, const struct fz_image *b);
 /* Make it; false: the image has not what it takes, or is another one now. */
 bool fz_tree_change(struct fz_image *img, int n, struct fz_rng *rng);
 /* A thread, a child in groups of the dead and a zombie for the root. */

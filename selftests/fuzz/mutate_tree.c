@@ -153,6 +153,22 @@ static bool anothers_thread(struct fz_image *img, struct fz_rng *rng)
 	return true;
 }
 
+/* Two threads of a process have the same one. */
+static bool parent_of_thread(struct fz_image *img, struct fz_rng *rng)
+{
+	int i = pick(img, rng, thread, -1);
+	__s32 *to;
+
+	if (i < 0)
+		return false;
+	to = fz_one_in(rng, 2) ? &ft_row(img, i)->ppid :
+				 &ft_row(img, i)->parent_tid;
+	if (*to == ft_row(img, i)->tgid)
+		return false;
+	*to = ft_row(img, i)->tgid;
+	return true;
+}
+
 /* A thread, as far as the row can tell. */
 static bool process_as_thread(struct fz_image *img, struct fz_rng *rng)
 {
@@ -555,6 +571,7 @@ static const struct {
 	{ "a pid twice", pid_twice, IMPOSSIBLE },
 	{ "a thread of no process", nobodys_thread, IMPOSSIBLE },
 	{ "a thread of another process", anothers_thread, IMPOSSIBLE },
+	{ "a thread of another parent", parent_of_thread, IMPOSSIBLE },
 	{ "a process as a thread", process_as_thread, IMPOSSIBLE },
 	{ "a thread as a process", thread_as_process, IMPOSSIBLE },
 	{ "states of each other", states_swapped, IMPOSSIBLE },
@@ -591,6 +608,37 @@ const char *fz_tree_name(int n)
 bool fz_tree_fatal(int n)
 {
 	return changes[n].outcome == IMPOSSIBLE;
+}
+
+static const struct ckpt_hdr_task *state_at(const struct fz_image *img, int n)
+{
+	return fz_at(img, n);
+}
+
+/* The pids of the states, as they come. */
+static bool states_same(const struct fz_image *a, const struct fz_image *b)
+{
+	int n = -1, m = -1;
+
+	do {
+		n = ft_next_state(a, n);
+		m = ft_next_state(b, m);
+		if (n < 0 || m < 0)
+			return n == m;
+	} while (state_at(a, n)->pid == state_at(b, m)->pid);
+	return false;
+}
+
+bool fz_tree_same(const struct fz_image *a, const struct fz_image *b)
+{
+	int rows = fz_tree_rows(a), i;
+
+	if (rows != fz_tree_rows(b))
+		return false;
+	for (i = 0; i < rows; i++)
+		if (memcmp(ft_row(a, i), ft_row(b, i), sizeof(*ft_row(a, i))))
+			return false;
+	return states_same(a, b);
 }
 
 bool fz_tree_change(struct fz_image *img, int n, struct fz_rng *rng)

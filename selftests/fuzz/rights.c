@@ -45,10 +45,12 @@ static void four_ids(const char *line, unsigned int id[4])
 		memset(id, 0, 4 * sizeof(id[0])); /* root's: counts as more */
 }
 
+enum { INHERITABLE, PERMITTED, EFFECTIVE, BOUNDING, AMBIENT, CAPS };
+
 int hostile_rights_get(pid_t pid, struct hostile_rights *r)
 {
-	static const char *const caps[] = { "CapInh", "CapPrm", "CapEff",
-					    "CapBnd", "CapAmb" };
+	static const char *const caps[CAPS] = { "CapInh", "CapPrm", "CapEff",
+						"CapBnd", "CapAmb" };
 	char text[4096];
 	size_t i;
 
@@ -60,7 +62,7 @@ int hostile_rights_get(pid_t pid, struct hostile_rights *r)
 	snprintf(r->groups, sizeof(r->groups), "%.*s",
 		 (int)strcspn(line_of(text, "Groups"), "\n"),
 		 line_of(text, "Groups"));
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < CAPS; i++)
 		r->cap[i] = strtoull(line_of(text, caps[i]), NULL, 16);
 	r->no_new_privs = atoi(line_of(text, "NoNewPrivs"));
 	r->seccomp = atoi(line_of(text, "Seccomp"));
@@ -73,6 +75,23 @@ int hostile_rights_get(pid_t pid, struct hostile_rights *r)
 		return -1;
 	r->oom_score_adj = atoi(text);
 	return 0;
+}
+
+/* Who is permitted a capability may add it to the other sets, but the bounding one. */
+static bool capability_gained(const struct hostile_rights *base,
+			      const struct hostile_rights *now)
+{
+	unsigned long long may;
+	int i;
+
+	for (i = 0; i < CAPS; i++) {
+		may = base->cap[i];
+		if (i != BOUNDING)
+			may |= base->cap[PERMITTED];
+		if (now->cap[i] & ~may)
+			return true;
+	}
+	return false;
 }
 
 static bool priority_gained(const struct hostile_rights *base,
@@ -93,9 +112,8 @@ const char *hostile_rights_gained(const struct hostile_rights *base,
 		return "another group";
 	if (strcmp(base->groups, now->groups))
 		return "other supplementary groups";
-	for (i = 0; i < 5; i++)
-		if (now->cap[i] & ~base->cap[i])
-			return "a capability";
+	if (capability_gained(base, now))
+		return "a capability";
 	if (now->no_new_privs < base->no_new_privs)
 		return "no_new_privs dropped";
 	if (now->seccomp < base->seccomp)

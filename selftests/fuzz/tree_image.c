@@ -44,20 +44,24 @@ struct ckpt_hdr_tree_task *ft_row(const struct fz_image *img, int i)
 	return fz_at(img, ft_first(img) + i);
 }
 
-/* Index of the TASK of a pid; -1: there is none. */
+int ft_next_state(const struct fz_image *img, int n)
+{
+	while (++n < img->nr)
+		if (is_whole(img, n, CKPT_HDR_TASK,
+			     sizeof(struct ckpt_hdr_task)))
+			return n;
+	return -1;
+}
+
 int ft_state_index(const struct fz_image *img, __s32 pid)
 {
-	const struct ckpt_hdr_task *t;
-	int n;
+	int n = -1;
 
-	for (n = 0; n < img->nr; n++) {
-		if (!is_whole(img, n, CKPT_HDR_TASK, sizeof(*t)))
-			continue;
-		t = fz_at(img, n);
-		if (t->pid == pid)
-			return n;
-	}
-	return -1;
+	do {
+		n = ft_next_state(img, n);
+	} while (n >= 0 &&
+		 ((const struct ckpt_hdr_task *)fz_at(img, n))->pid != pid);
+	return n;
 }
 
 struct ckpt_hdr_task *ft_state(const struct fz_image *img, int i)

@@ -25,6 +25,8 @@ int ft_first(const struct fz_image *img);
 struct ckpt_hdr_tree_task *ft_row(const struct fz_image *img, int i);
 /* NULL: there is none. */
 struct ckpt_hdr_tree *ft_tree(const struct fz_image *img);
+/* Index of the TASK behind record @n; -1: there is none. */
+int ft_next_state(const struct fz_image *img, int n);
 /* Index of the TASK of a pid; -1: there is none. */
 int ft_state_index(const struct fz_image *img, __s32 pid);
 /* That of a row, or NULL. */
