@@ -37,7 +37,7 @@ static bool cycle(struct target *t, struct tool *restart)
 	tool_start(restart, "message", back);
 	if (beats(60))
 		return true;
-	wrong("it does not go on");
+	stuck("a program restarted in its place");
 	return false;
 }
 
@@ -62,6 +62,8 @@ void cycles(const char *const argv[], unsigned int nr)
 
 	target_start(&t);
 	good = beats(20);
+	if (!good)
+		stuck("the program");
 	for (i = 0; good && i < WARM_UP; i++)
 		good = cycle(&t, &restart);
 	growth_begin();

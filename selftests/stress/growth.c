@@ -136,6 +136,8 @@ static long nr_processes(void)
 
 static void take(struct figures *f)
 {
+	unlink("image"); /* they are in memory, too */
+	unlink("second");
 	settle();
 	take_caches(f);
 	f->available = number_in("/proc/meminfo", "MemAvailable:");

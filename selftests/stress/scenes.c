@@ -90,7 +90,7 @@ void try_restart(struct round *r, const struct scene *s, const char *image)
 	unlink("end");
 	tool_start(&r->tool, "message", restart);
 	if (!beats(10) && !tool_ended(&r->tool))
-		wrong("a restarted program does not go on");
+		stuck("a restarted program");
 	close(open("end", O_WRONLY | O_CREAT, 0600));
 	tool_wait(&r->tool);
 	r->restarts++;
@@ -422,7 +422,7 @@ static void checkpoint_the_restart(struct round *r)
 	tool_wait(&r->second);
 	verdict(r, &r->second, "second");
 	if (!beats(20))
-		wrong("the restarted program does not go on");
+		stuck("the restarted program");
 	close(open("end", O_WRONLY | O_CREAT, 0600));
 	tool_wait(&r->tool);
 	if (r->tool.status)

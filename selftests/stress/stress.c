@@ -6,7 +6,7 @@
  *	-r ROUNDS	at the most in each scene (no limit)
  *	-c CYCLES	of checkpoint and restart in place (20)
  *	-s SECONDS	that a tool is stopped (2)
- *	-l SECONDS	that a tool may take (60)
+ *	-l SECONDS	that a tool may take (60); a beat may take as much longer
  *	-n NAME		only scenes whose name has NAME in it; "cycles" too
  *	-p NUMBER	of scenes that the seed chooses (0: all)
  *	-S SEED		of the moments (from the clock; printed)

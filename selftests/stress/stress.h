@@ -28,13 +28,14 @@
  * struct tool - one run of a tool
  * @pid: its pid, 0 when it has been waited for
  * @msg: file that has its stderr
+ * @name: of the tool
  * @began: when
  * @took: how long, ns
  * @status: exit status, or 128 + signal
  */
 struct tool {
 	pid_t pid;
-	const char *msg;
+	const char *msg, *name;
 	int64_t began, took;
 	int status;
 };
@@ -53,7 +54,7 @@ struct target {
 	int status;
 };
 
-extern int64_t tool_limit; /* ns: no tool takes longer */
+extern int64_t tool_limit; /* ns: no tool takes longer to end, once it is to */
 
 int64_t now(void);
 void pause_us(unsigned int us);
@@ -67,8 +68,8 @@ __attribute__((format(printf, 1, 2))) void wrong(const char *fmt, ...);
 const char *wrong_taken(void);
 
 void tool_start(struct tool *t, const char *msg, const char *const argv[]);
-/* Waits; false (and noted) when it does not end in time: it is killed then. */
-bool tool_wait(struct tool *t);
+/* Waits; one that does not end within @tool_limit from now is killed, and noted. */
+void tool_wait(struct tool *t);
 bool tool_ended(struct tool *t);
 /* Its only line; NULL (and noted) unless it has said one and ended with 1. */
 const char *tool_error(const struct tool *t);
@@ -81,11 +82,13 @@ void target_kill(struct target *t);
 pid_t target_member(unsigned int nr);
 /* Looks whether it has ended. */
 bool target_gone(struct target *t);
-/* Waits until the workload has gone on. */
+/* Waits until the workload has gone on; @seconds if @tool_limit is a minute. */
 bool beats(unsigned int seconds);
 /* Group of a tool, below HOME; true once the target is frozen in it. */
 bool tool_has_frozen(pid_t tool);
 void tool_group(pid_t tool, char *buf, size_t size);
+/* Notes that it has not, after it has said where all processes are. */
+void stuck(const char *who);
 /* What is left that should not be, or NULL. */
 const char *leftovers(void);
 

@@ -124,6 +124,7 @@ static void become(const char *const argv[], const char *out, const char *err)
 void tool_start(struct tool *t, const char *msg, const char *const argv[])
 {
 	t->msg = msg;
+	t->name = argv[0];
 	t->began = now();
 	unlink(msg);
 	t->pid = fork();
@@ -148,29 +149,27 @@ bool tool_ended(struct tool *t)
 	return !t->pid;
 }
 
-bool tool_wait(struct tool *t)
+void tool_wait(struct tool *t)
 {
 	struct pollfd p = { .events = POLLIN };
 	char buf[512], path[64];
-	int64_t left;
 	int status;
 
 	if (!t->pid)
-		return true;
+		return;
 	p.fd = syscall(SYS_pidfd_open, t->pid, 0);
-	left = t->began + tool_limit - now();
-	if (poll(&p, 1, left > 0 ? left / MS : 0) != 1) {
+	if (poll(&p, 1, tool_limit / MS) != 1) {
 		snprintf(path, sizeof(path), "/proc/%d/stack", t->pid);
 		if (read_text(path, buf, sizeof(buf)))
 			say("stack of the tool: %s", buf);
-		wrong("a tool did not end within %lld s",
-		      (long long)(tool_limit / SEC));
+		read_text(t->msg, buf, sizeof(buf));
+		wrong("a tool (%s) did not end within %lld s: %s", t->name,
+		      (long long)(tool_limit / SEC), buf);
 		kill(t->pid, SIGKILL);
 	}
 	close(p.fd);
 	waitpid(t->pid, &status, 0);
 	tool_reaped(t, status);
-	return true;
 }
 
 const char *tool_error(const struct tool *t)
@@ -187,6 +186,51 @@ const char *tool_error(const struct tool *t)
 	}
 	wrong("status %d and \"%s\": not one line", t->status, line);
 	return NULL;
+}
+
+/* State, place and kernel stack of one task, on one line. */
+static void say_task(const char *pid, const char *tid)
+{
+	char path[600], stat[256], stack[1024], *c;
+
+	snprintf(path, sizeof(path), "/proc/%s/task/%s/stat", pid, tid);
+	if (!read_text(path, stat, sizeof(stat)))
+		return;
+	c = strrchr(stat, ')');
+	if (c && c[1] && c[2])
+		c[3] = '\0';
+	snprintf(path, sizeof(path), "/proc/%s/task/%s/stack", pid, tid);
+	read_text(path, stack, sizeof(stack));
+	for (c = stack; *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	say("  %s: %s", stat, stack);
+}
+
+void stuck(const char *who)
+{
+	char path[300], text[512];
+	struct dirent *process, *task;
+	DIR *proc = opendir("/proc"), *tasks;
+
+	read_text("message", text, sizeof(text));
+	say("%s does not go on; the tool says '%s'; there are", who, text);
+	while (proc && (process = readdir(proc))) {
+		snprintf(path, sizeof(path), "/proc/%s/exe", process->d_name);
+		if (atoi(process->d_name) <= 1 ||
+		    readlink(path, text, sizeof(text)) < 0)
+			continue; /* a kernel thread */
+		snprintf(path, sizeof(path), "/proc/%s/task", process->d_name);
+		tasks = opendir(path);
+		while (tasks && (task = readdir(tasks)))
+			if (task->d_name[0] != '.')
+				say_task(process->d_name, task->d_name);
+		if (tasks)
+			closedir(tasks);
+	}
+	if (proc)
+		closedir(proc);
+	wrong("%s does not go on", who);
 }
 
 int run(const char *const argv[])
@@ -260,7 +304,7 @@ void target_kill(struct target *t)
 
 bool beats(unsigned int seconds)
 {
-	int64_t limit = now() + seconds * SEC;
+	int64_t limit = now() + seconds * (tool_limit / 60);
 	char before[64], after[64];
 
 	if (!read_text("beat", before, sizeof(before)))
