@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 #include "ckpt_test.h"
 
@@ -86,6 +87,24 @@ int ct_write_file(const char *path, const char *text)
 		return ct_say("%s: %m", path);
 	}
 	return close(fd);
+}
+
+#define SWAP \
+	"ckpt-swap" /* tmpfs, where a test's directory may be, takes none */
+
+int ct_swap_on(void)
+{
+	if (system("head -c 16M /dev/zero >" SWAP " && chmod 600 " SWAP
+		   " && mkswap -q " SWAP))
+		return ct_say("no swap file");
+	return swapon(SWAP, 0) ? ct_say("swapon: %m") : 0;
+}
+
+int ct_swap_off(void)
+{
+	if (swapoff(SWAP))
+		return ct_say("swapoff: %m");
+	return unlink(SWAP) ? ct_say("unlink: %m") : 0;
 }
 
 /* With CT_SKIP_CHECKPOINT in the environment. */

@@ -183,6 +183,10 @@ int ct_refused(struct ct *ct, const char *words);
 /* Starts @fn, reaches step 1, ct_refused(). */
 int ct_refuses(struct ct *ct, ct_fn fn, void *arg, const char *words);
 
+/* 16 MiB of swap, in the current directory until ct_swap_off(). */
+int ct_swap_on(void);
+int ct_swap_off(void);
+
 /* Prints a line of diagnostics; always -1. */
 __attribute__((format(printf, 1, 2))) int ct_say(const char *fmt, ...);
 

@@ -555,6 +555,25 @@ TEST_F(container, refuses_a_part_of_one)
 	ASSERT_EQ(0, ct_finish(ct));
 }
 
+/* Whose group has a number of the namespace keeps it; it is ended in its own again. */
+static int joins_a_child(struct ct_shared *s, void *arg)
+{
+	pid_t child = tasks_fork(s, leads_group, NULL);
+
+	CT_DO(tasks_wait(s, 1));
+	CT_CHECK(s, !setpgid(0, child));
+	ct_step(s, 1);
+	CT_CHECK(s, !setpgid(0, 0));
+	return tasks_reap(s, child);
+}
+
+TEST_F(container, refuses_an_init_that_cannot_end)
+{
+	ASSERT_EQ(0, start_inside(&self->ct, joins_a_child));
+	ASSERT_EQ(0, ct_refused(&self->ct,
+				"in the group of another process there"));
+}
+
 /* ---- images and tools that lie ----------------------------------- */
 
 static int alone(struct ct_shared *s, void *arg)
@@ -651,6 +670,12 @@ static void another_init(struct ib *ib)
 	IE_REC(ib, task, 0)->pid = 7;
 }
 
+static void init_in_a_group(struct ib *ib)
+{
+	IE_REC(ib, tree_task, 0)->pgid = 7;
+	IE_REC(ib, tree_task, 0)->flags &= ~CKPT_TREE_PGID_OUTSIDE;
+}
+
 /* A restart of the image changed by @lie must end with @words. */
 static int caught(struct ct *ct, void (*lie)(struct ib *ib), const char *option,
 		  const char *words)
@@ -687,6 +712,8 @@ TEST_F(container, lies_are_caught)
 			    "it is not clear whose pid namespace it is"));
 	EXPECT_EQ(0, caught(ct, another_init, NULL,
 			    "it is the init of a pid namespace"));
+	EXPECT_EQ(0, caught(ct, init_in_a_group, NULL,
+			    "an init in another's group"));
 	ASSERT_EQ(0, ct_start(ct, alone, NULL));
 	ASSERT_EQ(0, ct_reach(ct, 1));
 	ASSERT_EQ(0, ct_checkpoint(ct, CT_KILL));

@@ -122,7 +122,7 @@ goes_on() {
 goes_on pause USR2 <<<'signal.pause()'
 goes_on poll USR2 <<<'select.poll().poll()'
 goes_on futex_wait USR2 <<<'lock = threading.Lock(); lock.acquire(); lock.acquire()'
-goes_on sleep_until_a_time 0 <<<'time.sleep(2.5); os._exit(3)'
+goes_on sleep_until_a_time 0 <<<'time.sleep(6); os._exit(3)'
 goes_on sigtimedwait USR1 <<'PY'
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGHUP])
 assert signal.sigwait([signal.SIGUSR1]) == signal.SIGUSR1

@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/swap.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include "kselftest_harness.h"
@@ -908,19 +907,11 @@ static int swapped_pages(struct ct_shared *s, void *arg)
 
 TEST_F(memory, swapped_pages)
 {
-	/* tmpfs, where the directory of the test may be, takes no swap file */
 	int ret;
 
-	ASSERT_EQ(0, system("head -c 16M /dev/zero >ckpt-swap"));
-	ASSERT_EQ(0, chmod("ckpt-swap", 0600));
-	ASSERT_EQ(0, system("mkswap -q ckpt-swap"));
-	ASSERT_EQ(0, swapon("ckpt-swap", 0))
-	{
-		TH_LOG("swapon: %m");
-	}
+	ASSERT_EQ(0, ct_swap_on());
 	ret = ct_round_trip(&self->ct, swapped_pages, NULL);
-	ASSERT_EQ(0, swapoff("ckpt-swap"));
-	ASSERT_EQ(0, unlink("ckpt-swap"));
+	ASSERT_EQ(0, ct_swap_off());
 	ASSERT_EQ(0, ret);
 }
 

@@ -260,6 +260,9 @@ static inline int pv_places(const struct pv *pv)
 		{ "mnt", 0755, "mkdir" },
 		{ "mnt", 0755, "mount -t tmpfs -o noexec none" },
 		{ "mnt/tool", 0755, "cp /bin/true" },
+		{ "h", 0755, "mkdir" },
+		{ "h", 0755, "mount -t hugetlbfs none" },
+		{ "h/fi", 0644, "truncate -s 2M" },
 	};
 	unsigned int i;
 
@@ -486,10 +489,14 @@ static inline int pv_begin(struct pv *pv)
 
 static inline void pv_end(struct pv *pv)
 {
+	static const char *const mounts[] = { "mnt", "h" };
 	char path[PATH_MAX];
+	unsigned int i;
 
-	snprintf(path, sizeof(path), "%s/mnt", pv->ct.dir);
-	umount2(path, MNT_DETACH);
+	for (i = 0; i < ARRAY_SIZE(mounts); i++) {
+		snprintf(path, sizeof(path), "%s/%s", pv->ct.dir, mounts[i]);
+		umount2(path, MNT_DETACH);
+	}
 	ct_end(&pv->ct);
 	ib_free(&pv->good);
 }

@@ -234,6 +234,12 @@ static void edit_executable(struct ib *ib)
 	ie_area_of(ib, "/mnt/tool")->prot |= PROT_EXEC;
 }
 
+/* Its mappings are of huge pages, which no checkpoint takes. */
+static void edit_hugetlbfs(struct ib *ib)
+{
+	other_path(ib, "/only", "/h/fi");
+}
+
 static void limit_locked(struct ib *ib)
 {
 	struct ckpt_hdr_signal *s = IE_REC(ib, signal, 0);
@@ -304,6 +310,8 @@ static const struct pv_row area_rows[] = {
 	  PV_ROOT_TOO },
 	{ "executable_from_a_noexec_mount", edit_executable,
 	  "cannot map the file", EPERM, PV_ROOT_TOO },
+	{ "mapping_of_a_hugetlbfs_file", edit_hugetlbfs, "a hugetlb mapping",
+	  EOPNOTSUPP, PV_ROOT_TOO },
 	{ "locked_memory_beyond_the_limit", limit_locked,
 	  "cannot lock it in memory (RLIMIT_MEMLOCK)", ENOMEM, PV_ROOT_MAY,
 	  may_lock_a_page },

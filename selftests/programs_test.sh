@@ -48,11 +48,11 @@ say() {
 make_input() {
 	awk 'BEGIN { srand(7); for (i = 0; i < 60000; i++)
 		print int(rand() * 1e9), "line", i, rand() < 0.5 ? "even" : "odd" }' >input
-	cat input input input input input input >big
+	cat input input input input >big
 	cat >compute.py <<-'EOF'
 		import hashlib
 		digest = b""
-		for i in range(60):
+		for i in range(40):
 		    for j in range(4000):
 		        digest = hashlib.sha256(digest + b"%d" % j).digest()
 		    print(i, digest.hex())
@@ -60,7 +60,7 @@ make_input() {
 	cat >compute.pl <<-'EOF'
 		my %seen;
 		my $x = 1;
-		for my $i (1 .. 1500000) {
+		for my $i (1 .. 1000000) {
 			$x = ($x * 1103515245 + 12345) % 2147483648;
 			$seen{$x % 1000} += $i;
 			print "$i $x $seen{$x % 1000}\n" unless $i % 20000;
@@ -68,7 +68,7 @@ make_input() {
 	EOF
 	cat >compute.awk <<-'EOF'
 		BEGIN {
-			for (i = 0; i < 2500000; i++) {
+			for (i = 0; i < 1600000; i++) {
 				x = (x * 31 + i) % 1000003
 				sum[x % 97] += x
 				if (i % 50000 == 0)
@@ -76,7 +76,7 @@ make_input() {
 			}
 		}
 	EOF
-	echo 'scale=900; for (i = 0; i < 3; i++) a(1)*4; halt' >pi.bc
+	echo 'scale=900; for (i = 0; i < 2; i++) a(1)*4; halt' >pi.bc
 	# Its temporary files would be unlinked ones, which are refused for now.
 	cat >build.sql <<-'EOF'
 		pragma temp_store = memory;

@@ -43,7 +43,8 @@ os.rename("ready", "ended")
 os._exit(7)
 PY
 
-# refused NAME WORDS <program: what it does, and what the message must say
+# refused NAME WORDS [BEFORE AFTER] <program: what it does, and what the message must
+# say; what is to be done to it before the checkpoint, and undone after that
 refused() {
 	local status=0 i
 
@@ -67,7 +68,9 @@ refused() {
 		fi
 		return
 	fi
+	${3-:} || status=1
 	checkpoint "$pid" >image 2>message && status=1
+	${4-:} || status=1
 	grep -qF -- "$2" message || status=1
 	[ "$(wc -l <message)" = 1 ] || status=1
 	ckptinfo -e image >text 2>/dev/null
@@ -150,6 +153,79 @@ line = [l for l in open("/proc/self/maps") if l.endswith("[vdso]\n")][0]
 start, end = (int(x, 16) for x in line.split()[0].split("-"))
 sys_call(10, ctypes.c_ulong(start), ctypes.c_ulong(end - start), 7)
 ctypes.memmove(end - 1, b"x", 1) # behind all that is used of it
+PY
+# Without its data the vdso must not be called any more: no clock is read, as the
+# locks of file objects do.
+refused moved_vdso_data 'a special mapping, moved' <<'PY'
+line = [l for l in open("/proc/self/maps") if l.endswith("[vvar]\n")][0]
+start, end = (int(x, 16) for x in line.split()[0].split("-"))
+class Made:
+    def __init__(self, path, mode):
+        self.close = lambda: os.close(os.open(path, os.O_CREAT))
+open, time.sleep = Made, lambda s: libc.usleep(20000)
+sys_call(25, ctypes.c_ulong(start), ctypes.c_ulong(end - start),
+         ctypes.c_ulong(end - start), 3, ctypes.c_ulong(0x10000000))
+PY
+
+# A probe in a library that nothing else uses.
+tracing=/sys/kernel/tracing
+probe() {
+	mountpoint -q $tracing || mount -t tracefs none $tracing
+	echo "p:ckpt_test $dir/probed.so:0x$(cat place)" >>$tracing/uprobe_events &&
+		echo 1 >$tracing/events/uprobes/ckpt_test/enable
+}
+probe_no_more() {
+	echo 0 >$tracing/events/uprobes/ckpt_test/enable
+	echo -:ckpt_test >>$tracing/uprobe_events
+}
+refused uprobe 'a uprobe' probe probe_no_more <<'PY'
+import shutil
+path = [l.split()[-1] for l in open("/proc/self/maps") if "/libm.so" in l or "/libm-" in l][0]
+shutil.copy(path, "probed.so")
+lib = ctypes.CDLL(os.getcwd() + "/probed.so")
+at = ctypes.cast(lib.fabs, ctypes.c_void_p).value
+for l in open("/proc/self/maps"):
+    start, end = (int(x, 16) for x in l.split()[0].split("-"))
+    if start <= at < end:
+        open("place", "w").write("%x" % (at - start + int(l.split()[2], 16)))
+PY
+refused merged_memory 'merging of all pages' <<'PY'
+if libc.prctl(67, 1, 0, 0, 0):
+    sys.exit("SKIP: no PR_SET_MEMORY_MERGE")
+PY
+
+# What cannot be handled while it is frozen stays pending.
+group=/sys/fs/cgroup/ckpt-refused
+stop_frozen() {
+	mkdir $group && echo "$pid" >$group/cgroup.procs && echo 1 >$group/cgroup.freeze || return
+	until grep -q 'frozen 1' $group/cgroup.events; do
+		sleep 0.02
+	done
+	kill -STOP "$pid"
+}
+go_on() {
+	kill -CONT "$pid"
+	echo 0 >$group/cgroup.freeze
+	echo "$pid" >/sys/fs/cgroup/cgroup.procs
+	rmdir $group
+}
+refused pending_stop 'a pending SIGSTOP' stop_frozen go_on <<'PY'
+PY
+refused many_signals 'more than 65536 pending signals' <<'PY'
+import resource
+resource.setrlimit(resource.RLIMIT_SIGPENDING, (70000, 70000))
+signal.pthread_sigmask(signal.SIG_BLOCK, [40])
+for i in range(65537):
+    if libc.sigqueue(os.getpid(), 40, None):
+        raise OSError(ctypes.get_errno(), "sigqueue")
+PY
+refused clock_of_another "sleeping on another process' CPU clock" <<'PY'
+import threading
+clock = ctypes.c_int()
+libc.clock_getcpuclockid(1, ctypes.byref(clock))
+threading.Thread(target=libc.clock_nanosleep, daemon=True,
+                 args=(clock, 0, (ctypes.c_long * 2)(1000, 0), None)).start()
+time.sleep(0.5)
 PY
 refused numa_policy 'a NUMA policy' <<'PY'
 area = mmap.mmap(-1, 1 << 20)

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <sys/socket.h>
 #include <linux/capability.h>
@@ -337,6 +338,122 @@ TEST_F(snapshot, small_wipeonfork)
 {
 	nr_pages = FEW;
 	ASSERT_EQ(0, long_after(&self->ct, writes_wipeonfork, NULL));
+}
+
+/* Of our memory, in swap. */
+static long swapped_kb(void)
+{
+	char *status = ct_read_file("/proc/self/status");
+	char *at = status ? strstr(status, "VmSwap:") : NULL;
+	long kb = at ? atol(at + strlen("VmSwap:")) : -1;
+
+	free(status);
+	return kb;
+}
+
+/* A small process, but its pages are not where they could be copied. */
+static int swapped_out(struct ct_shared *s, void *arg)
+{
+	char *p = area_of(FEW * PAGE, MAP_PRIVATE);
+	int i;
+
+	(void)arg;
+	CT_CHECK(s, p != MAP_FAILED);
+	memset(p, 'a', FEW * PAGE);
+	CT_EQ(s, 0, madvise(p, FEW * PAGE, MADV_PAGEOUT));
+	CT_IN(s, 4, FEW * PAGE / 1024, swapped_kb());
+	ct_step(s, 1);
+	for (i = 0; i < FEW * PAGE; i++)
+		CT_EQ(s, 'a', p[i]);
+	memset(p, 'b', FEW * PAGE);
+	ct_step(s, 2);
+	return 0;
+}
+
+static int before_it_writes(struct ct *ct, ct_fn fn)
+{
+	int dev;
+
+	if (ct_start(ct, fn, NULL) || ct_reach(ct, 1))
+		return -1;
+	dev = take(ct, ct->img, 0);
+	if (dev < 0)
+		return -1;
+	ct_go(ct, 1);
+	if (ct_reach(ct, 2) || stream(dev))
+		return ct_say("stream: %s", ckpt_error());
+	return back_from(ct, ct->img);
+}
+
+TEST_F(snapshot, small_swapped_out)
+{
+	int ret;
+
+	ASSERT_EQ(0, ct_swap_on());
+	ret = before_it_writes(&self->ct, swapped_out);
+	ASSERT_EQ(0, ct_swap_off());
+	ASSERT_EQ(0, ret);
+}
+
+/* A process outside of the tree, in the memory of one inside. */
+struct outsider {
+	struct ct_shared *s;
+	struct writer *w;
+};
+
+static int outsider_main(void *arg)
+{
+	struct outsider *o = arg;
+	struct writer *w = o->w;
+
+	while (o->s->go < 2 && !o->s->failed) {
+		w->round++;
+		for (w->at = 0; w->at < nr_pages; w->at++)
+			w->page[w->at][7] = w->round;
+		o->s->data[ROUNDS]++;
+	}
+	return 0;
+}
+
+static int has_an_outsider(struct ct_shared *s, void *arg)
+{
+	struct outsider o = { .s = s };
+	char *stack = area_of(16 * PAGE, MAP_PRIVATE);
+	int i;
+
+	(void)arg;
+	o.w = area_of(sizeof(*o.w), MAP_PRIVATE);
+	CT_CHECK(s, stack != MAP_FAILED && o.w != MAP_FAILED);
+	s->data[TURN] = clone(outsider_main, stack + 16 * PAGE,
+			      CLONE_VM | CLONE_PARENT | SIGCHLD, &o);
+	CT_CHECK(s, s->data[TURN] > 0);
+	while (s->data[ROUNDS] < 2)
+		ct_sleep_ms(1);
+	s->ready = 1;
+	while (s->go < 2 && !s->restarted)
+		ct_sleep_ms(1);
+	CT_CHECK(s, s->restarted);
+	CT_CHECK(s, o.w->page[0][7] > 1);
+	CT_IN(s, o.w->page[0][7] - 1, o.w->page[0][7],
+	      o.w->page[nr_pages - 1][7]);
+	for (i = 1; i < nr_pages; i++)
+		CT_CHECK(s, o.w->page[i][7] <= o.w->page[i - 1][7]);
+	return 0;
+}
+
+TEST_F(snapshot, small_shared_with_an_outsider)
+{
+	pid_t pid;
+	int i;
+
+	nr_pages = FEW;
+	for (i = 0; i < 5; i++) {
+		memset((void *)self->ct.s, 0, sizeof(*self->ct.s));
+		ASSERT_EQ(0, long_after(&self->ct, has_an_outsider, NULL));
+		pid = self->ct.s->data[TURN];
+		while (tasks_state(pid, pid) == 'R')
+			ct_sleep_ms(1);
+	}
 }
 
 /* And the program that was saved is as it was. */
@@ -734,7 +851,7 @@ TEST_F(snapshot, is_given_up_when_it_takes_too_much)
 	rounds = self->ct.s->data[ROUNDS];
 	for (i = 0; i < 500 && self->ct.s->data[ROUNDS] < rounds + 3; i++)
 		ct_sleep_ms(10);
-	ct_sleep_ms(500); /* it looks now and then */
+	ct_sleep_ms(3000); /* it looks now and then, a slow kernel seldom */
 	EXPECT_EQ(-ENOMEM, stream(dev));
 	ct_go(&self->ct, 2);
 	EXPECT_EQ(0, ct_finish(&self->ct));

@@ -17,8 +17,8 @@
 #include "kselftest_harness.h"
 #include "ckpt_test.h"
 
-/* A wait of 3 s, stopped after 2 s, and 1 s of not being there at all. */
-#define WAIT_NS (3 * CT_SEC)
+/* A wait of 4 s, stopped after 2 s, and 1 s of not being there at all. */
+#define WAIT_NS (4 * CT_SEC)
 #define BEFORE_NS (2 * CT_SEC)
 #define AWAY_MS 1000
 #define EARLY_NS (20 * CT_MS)
@@ -136,40 +136,22 @@ static int sleep_on(struct ct_shared *s, clockid_t clock, int flags)
 	return end_wait(s, ret, 0, 0);
 }
 
-static int monotonic_sleep(struct ct_shared *s, void *arg)
-{
-	return sleep_on(s, CLOCK_MONOTONIC, 0);
-}
+#define SLEEPS(name, clock, flags)                      \
+	static int name(struct ct_shared *s, void *arg) \
+	{                                               \
+		return sleep_on(s, clock, flags);       \
+	}                                               \
+	GOES_ON(name, SYS_clock_nanosleep)
 
-GOES_ON(monotonic_sleep, SYS_clock_nanosleep)
+SLEEPS(monotonic_sleep, CLOCK_MONOTONIC, 0)
+SLEEPS(realtime_sleep, CLOCK_REALTIME, 0)
+SLEEPS(boottime_sleep, CLOCK_BOOTTIME, 0)
+SLEEPS(monotonic_deadline, CLOCK_MONOTONIC, TIMER_ABSTIME)
+SLEEPS(boottime_deadline, CLOCK_BOOTTIME, TIMER_ABSTIME)
 
-static int realtime_sleep(struct ct_shared *s, void *arg)
-{
-	return sleep_on(s, CLOCK_REALTIME, 0);
-}
-
-GOES_ON(realtime_sleep, SYS_clock_nanosleep)
-
-static int boottime_sleep(struct ct_shared *s, void *arg)
-{
-	return sleep_on(s, CLOCK_BOOTTIME, 0);
-}
-
-GOES_ON(boottime_sleep, SYS_clock_nanosleep)
-
-static int monotonic_deadline(struct ct_shared *s, void *arg)
-{
-	return sleep_on(s, CLOCK_MONOTONIC, TIMER_ABSTIME);
-}
-
-GOES_ON(monotonic_deadline, SYS_clock_nanosleep)
-
-static int boottime_deadline(struct ct_shared *s, void *arg)
-{
-	return sleep_on(s, CLOCK_BOOTTIME, TIMER_ABSTIME);
-}
-
-GOES_ON(boottime_deadline, SYS_clock_nanosleep)
+/* These would wake a suspended machine. */
+SLEEPS(boottime_alarm, CLOCK_BOOTTIME_ALARM, 0)
+SLEEPS(realtime_alarm, CLOCK_REALTIME_ALARM, 0)
 
 /* A deadline on the wall clock is the same one after a restart. */
 static int realtime_deadline(struct ct_shared *s, void *arg)

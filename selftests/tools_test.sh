@@ -102,7 +102,7 @@ ends helper_copy_status_sigkill -9 "$(killed_by KILL)" "${as_tester[@]}" : --cop
 ends helper_copy_status_sigterm -15 "$(killed_by TERM)" "${as_tester[@]}" : --copy-status
 
 cat >family.pl <<'PL'
-use POSIX qw(_exit);
+use POSIX qw(_exit mkfifo);
 sub put {
 	open(my $file, ">", $_[0]) or die "$_[0]: $!";
 	print $file $_[1];
@@ -112,7 +112,7 @@ sub stay {
 }
 if (!fork) {
 	until (-e "end") {
-		put("beat", "");
+		mkfifo("beat", 0600);
 		select(undef, undef, undef, 0.05);
 	}
 	put("child", "");
@@ -222,6 +222,39 @@ sh -c 'echo $$ >/sys/fs/cgroup/slow/cgroup.procs; exec restart --no-cgroup --pro
 grep -qE 'restart: .* of .* \([0-9]+ %\), .* left' message
 result $? restart_knows_the_size_of_a_file
 rmdir /sys/fs/cgroup/slow
+
+# ---- pids that the dead still have ----
+
+# usage: late.pl PROGRAM SECONDS: runs it; when it is dead and there is a file
+# "dead", it is waited for after so many seconds.
+cat >late.pl <<'PL'
+my ($program, $seconds) = @ARGV;
+my $pid = fork() // die;
+exec("perl", $program) if !$pid;
+select(undef, undef, undef, 0.02) until -e "dead";
+select(undef, undef, undef, $seconds);
+waitpid($pid, 0);
+PL
+
+start perl late.pl "$dir/obedient.pl" 0.7
+pid=$program
+checkpoint --kill -o image "$program" 2>message && within 5 gone "$pid" && [ -e "/proc/$pid" ]
+result $? a_killed_program_is_not_waited_for
+tell_end '_exit(3)'
+: >dead
+restart -i image 2>message
+[ $? = 3 ]
+result $? restart_waits_for_its_pid
+rm dead
+start perl late.pl "$dir/obedient.pl" 60
+pid=$program
+checkpoint --kill -o image "$program" && within 5 gone "$pid"
+restart -i image 2>message
+[ $? = 1 ] && [ "$(cat message)" = \
+	"restart: pid $pid is taken: use --no-pids, or end the process that has it" ]
+result $? but_not_for_long
+pkill -KILL -f "late.pl $dir/obedient.pl"
+program=''
 
 # ---- another root, changed files ----
 

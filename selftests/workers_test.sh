@@ -110,6 +110,104 @@ result $? 'restarted it finds its memory'
 wait $tool
 tool='' program=''
 
+# An image on a disk, which stops to answer in the middle: there the workers make
+# the pages and read them, too.
+cat >disk.py <<'PY'
+import fcntl, os, socket, struct, sys, threading, time
+image = open(sys.argv[1], "rb").read()
+image += bytes(-len(image) % 4096)
+ours, theirs = socket.socketpair()
+disk = os.open("/dev/nbd0", os.O_RDWR)
+for request, arg in ((0xab01, 4096), (0xab07, len(image) // 4096), (0xab00, theirs.fileno())):
+    fcntl.ioctl(disk, request, arg)
+threading.Thread(target=fcntl.ioctl, args=(disk, 0xab03), daemon=True).start()
+open("disk", "w").close()
+while True:
+    magic, kind, handle, start, length = struct.unpack(">II8sQI", ours.recv(28, socket.MSG_WAITALL))
+    while start + length > len(image) * 2 // 3 and os.path.exists("stall"):
+        open("stalled", "w").close()
+        time.sleep(0.02)
+    ours.sendall(struct.pack(">II8s", 0x67446698, 0, handle) + image[start:start + length])
+PY
+
+# shellcheck disable=SC2317 # called by within
+all_wait() {
+	local pid
+
+	for pid in $(pgrep -x ckpt_worker) $tool; do
+		[[ $(sed 's/.*) //' "/proc/$pid/stat") = D* ]] || return 1
+	done
+}
+
+# made_pages: each of the workers that are there (the 10th field: minor faults)
+made_pages() {
+	local pid
+
+	for pid in $(pgrep -x ckpt_worker); do
+		awk '$10 < 1 { exit 1 }' "/proc/$pid/stat" || return 1
+	done
+}
+
+# in_io_group COMMAND...: what it reads is counted
+group=/sys/fs/cgroup/ckpt-workers
+in_io_group() {
+	echo +io >/sys/fs/cgroup/cgroup.subtree_control && mkdir $group &&
+		echo "$BASHPID" >$group/cgroup.procs && exec "$@"
+}
+
+# all_read_in_group: as much as the image has; the group goes
+all_read_in_group() {
+	sed 's/.*rbytes=\([0-9]*\).*/\1/' $group/io.stat |
+		awk -v size="$(stat -c %s image)" '{ sum += $1 } END { exit sum < size * 0.95 }'
+	local status=$?
+
+	echo -io >/sys/fs/cgroup/cgroup.subtree_control
+	rmdir $group || return
+	return $status
+}
+
+if ! modprobe -q nbd nbds_max=1; then
+	for compress in none lz4; do
+		nr=$((nr + 1))
+		echo "ok $nr a disk that stalls, -z $compress # SKIP no nbd in this kernel"
+	done
+else
+	for compress in none lz4; do
+		hold
+		checkpoint --kill -z $compress "$program" >image 2>message
+		wait "$program" 2>/dev/null
+		rm -f disk stalled
+		: >stall
+		python3 disk.py image &
+		disk=$!
+		within 20 test -e disk
+		restart --no-progress </dev/nbd0 >/dev/null 2>message &
+		tool=$!
+		bad=''
+		within 60 test -e stalled && has_workers $expected && within 60 all_wait ||
+			bad+=' running'
+		made_pages || bad+=' no-pages'
+		kill -KILL $tool
+		within 5 none_left || bad+=' workers'
+		within 5 gone $tool || bad+=' tool'
+		wait $tool 2>/dev/null
+		rm stall
+		sleep 0.2
+		blockdev --flushbufs /dev/nbd0
+		in_io_group restart --no-cgroup </dev/nbd0 >/dev/null 2>message &
+		tool=$!
+		is_same || bad+=' differs'
+		wait $tool
+		tool='' program=''
+		all_read_in_group || bad+=' io'
+		kill -KILL $disk
+		wait $disk 2>/dev/null
+		echo "# bad:$bad"
+		[ -z "$bad" ]
+		result $? "a disk that stalls, -z $compress: killed at once; the workers had made pages"
+	done
+fi
+
 for number in 0 65 x -1 ''; do
 	checkpoint --workers "$number" $$ >image 2>message
 	[ $? = 2 ] && [ "$(wc -l <message)" = 1 ]

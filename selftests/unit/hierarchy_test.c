@@ -263,7 +263,7 @@ static void small_tree(struct fake *f)
 	struct ckpt_hdr_tree_task *t;
 
 	fake_process(f, BASE, 1);
-	fake_add(f, BASE + 1, BASE, 1, 0); /* a thread of the root */
+	fake_add(f, BASE + 1, BASE, 1, 1); /* a thread of the root */
 	fake_process(f, BASE + 2, BASE)->exit_signal = 0;
 	fake_add(f, BASE + 3, BASE + 3, BASE, BASE + 1); /* that one's child */
 	fake_add(f, BASE + 4, BASE + 3, BASE, BASE + 1);
@@ -323,7 +323,7 @@ static void test_many(const char *what, int nr, int deep, int threads)
 	fake_process(&f, BASE, 1);
 	for (i = 1; i < nr; i++)
 		if (threads)
-			fake_add(&f, BASE + i, BASE, 1, 0);
+			fake_add(&f, BASE + i, BASE, 1, 1);
 		else
 			fake_process(&f, BASE + i, deep ? BASE + i - 1 : BASE);
 	clock_gettime(CLOCK_MONOTONIC, &a);
@@ -418,7 +418,7 @@ static void test_places(bool frozen)
 
 	fake_begin(&f);
 	fake_process(&f, BASE, 1);
-	fake_add(&f, BASE + 1, BASE, 1, 0);
+	fake_add(&f, BASE + 1, BASE, 1, 1);
 	fake_add(&f, BASE + 2, BASE + 2, BASE, BASE + 1);
 	fake_process(&f, BASE + 3, BASE + 2);
 	fake_process(&f, BASE + 4, BASE + 2);
@@ -490,6 +490,18 @@ static void spoil_init(struct fake *f)
 	f->container.pid_ns = 1;
 }
 
+static void spoil_init_group(struct fake *f)
+{
+	struct ckpt_hdr_tree_task *t = &f->task[0];
+
+	f->container.pid_ns = 1;
+	t->pid = 1;
+	t->tgid = 1;
+	t->pgid = 7;
+	t->sid = 1;
+	t->flags = 0;
+}
+
 static void spoil_twice(struct fake *f)
 {
 	f->task[6].pid = BASE + 1;
@@ -527,6 +539,11 @@ static void spoil_zombie(struct fake *f)
 static void spoil_dead_thread(struct fake *f)
 {
 	f->task[4].exit_state = 1;
+}
+
+static void spoil_thread_parent(struct fake *f)
+{
+	f->task[4].parent_tid = BASE;
 }
 
 static void spoil_signal(struct fake *f)
@@ -569,6 +586,7 @@ static int run_tests(void)
 	groups_remove();
 	refuse("the first one is not a process", spoil_root);
 	refuse("it is the init of a pid namespace", spoil_init);
+	refuse("an init in another's group", spoil_init_group);
 	refuse("it is there twice", spoil_twice);
 	refuse("its parent is not there before it", spoil_order);
 	refuse("its parent is not there before it", spoil_self);
@@ -576,6 +594,7 @@ static int run_tests(void)
 	refuse("its parent is of another process", spoil_parent);
 	refuse("its parent is a zombie", spoil_zombie);
 	refuse("a thread cannot be a zombie", spoil_dead_thread);
+	refuse("a thread has the parent of its process", spoil_thread_parent);
 	refuse("a process without an exit signal", spoil_signal);
 	return tap_end();
 }
