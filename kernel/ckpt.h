@@ -349,7 +349,10 @@ struct ckpt_restart {
 long ckpt_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
 		  unsigned long a2, unsigned long a3, unsigned long a4,
 		  unsigned long a5);
-/* Copy @len bytes to offset @off of the scratch area; its user address. */
+/*
+ * Copy @len bytes to offset @off of the scratch area; their user address, or one
+ * that fails with EFAULT.
+ */
 void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off, const void *buf,
 			      size_t len);
 int ckpt_scratch_get(struct ckpt_ctx *ctx, size_t off, void *buf, size_t len);

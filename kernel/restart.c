@@ -75,17 +75,20 @@ long ckpt_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
  * @buf: bytes
  * @len: how many
  *
- * Return: their user address, or NULL if they could not be put there.
+ * Return: their user address.  If they could not be put there, an address that
+ * every system call fails at with EFAULT: NULL stands for "none" in some, which
+ * then do something else and succeed.
  */
 void __user *ckpt_scratch_put(struct ckpt_ctx *ctx, size_t off, const void *buf,
 			      size_t len)
 {
 	void __user *to = ctx->restart->scratch + off;
+	void __user *nowhere = (__force void __user *)ERR_PTR(-EFAULT);
 
 	if (WARN_ON_ONCE(!ctx->restart->scratch ||
 			 off + len > CKPT_SCRATCH_SIZE))
-		return NULL;
-	return copy_to_user(to, buf, len) ? NULL : to;
+		return nowhere;
+	return copy_to_user(to, buf, len) ? nowhere : to;
 }
 
 /**

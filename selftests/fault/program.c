@@ -289,12 +289,31 @@ static int pipes_check(struct ct_shared *s)
 	return 0;
 }
 
+/* The first one was made with a signal of its own, the other without an event. */
+static int timer_signals_check(struct ct_shared *s)
+{
+	char *text = ct_read_file("/proc/self/timers");
+	const int sig[2] = { SIGRTMIN + 2, SIGALRM };
+	char want[64];
+	int i;
+
+	CT_CHECK(s, text);
+	for (i = 0; i < 2; i++) {
+		snprintf(want, sizeof(want), "ID: %d\nsignal: %d/",
+			 (int)(long)st.timer[i], sig[i]);
+		CT_CHECK(s, strstr(text, want));
+	}
+	free(text);
+	return 0;
+}
+
 static int timers_check(struct ct_shared *s)
 {
 	struct itimerspec its;
 	struct itimerval itv;
 	int i;
 
+	CT_DO(timer_signals_check(s));
 	for (i = 0; i < 2; i++) {
 		CT_EQ(s, 0, timer_gettime(st.timer[i], &its));
 		CT_IN(s, 1, HOUR, its.it_value.tv_sec);
