@@ -304,6 +304,8 @@ struct ckpt_inherited {
  * Of a task's view, which in a restart in place is the operation itself:
  * @task: its row of the tree
  * @staged: the staged objects that it is to have, by type
+ * @parent: whom the end of its process is told, and who may be told as the
+ *	image has it (a reference)
  * @cred: the credentials that were made for it, until they are committed
  * @committing: the point of no return has been passed
  * @killed: somebody killed the task before the step that has failed was over
@@ -329,6 +331,7 @@ struct ckpt_restart {
 
 	struct ckpt_tree_task *task;
 	void *staged[CKPT_OBJ_MAX];
+	struct task_struct *parent;
 	struct cred *cred;
 	bool committing;
 	bool killed;

@@ -101,12 +101,19 @@ static int take_inherited(struct ckpt_ctx *ctx,
 	return 0;
 }
 
+static void parent_forget(struct ckpt_restart *r)
+{
+	if (r->parent)
+		put_task_struct(r->parent);
+}
+
 static void view_free(struct ckpt_ctx *view)
 {
 	if (!view)
 		return;
 	ckpt_pages_free(view);
 	ckpt_cred_forget(view);
+	parent_forget(view->restart);
 	ckpt_task_image_free(view->restart->task_image);
 	kfree(view->restart);
 	kfree(view);
@@ -126,6 +133,7 @@ static void restart_free(struct ckpt_ctx *ctx)
 			fput(r->inherited[i].file);
 		kfree(r->inherited);
 		ckpt_cred_forget(ctx);
+		parent_forget(r);
 		ckpt_task_image_free(r->task_image);
 		ckpt_tree_forget(ctx);
 	}

@@ -9,13 +9,15 @@
  * state is then set by the system call itself, which asks once more.
  *
  * An exit signal other than SIGCHLD would let the caller send a signal to its
- * parent; it has it already, or could send one by kill().
+ * parent; it has it already, or could send one by kill().  A parent that ends
+ * before the commit takes that with it.
  *
  * rseq is registered by hand: the system call would clear the note of a
  * critical section that was interrupted.  The task then returns to user space
  * as after a preemption, which aborts the section.
  *
- * Locking: siglock for the signal mask and stack, RCU for the parent.
+ * Locking: siglock for the signal mask and stack, RCU for the parent,
+ * tasklist_lock for its being the parent still.
  */
 #include <linux/cpumask.h>
 #include <linux/ioprio.h>
@@ -142,13 +144,13 @@ static int ioprio_check(struct ckpt_ctx *ctx, u32 ioprio)
 }
 
 /* kill(), to the parent */
-static bool parent_may_signal(void)
+static bool may_signal(struct task_struct *parent_task)
 {
 	const struct cred *cred = current_cred(), *parent;
 	bool may;
 
 	rcu_read_lock();
-	parent = __task_cred(rcu_dereference(current->real_parent));
+	parent = __task_cred(parent_task);
 	may = uid_eq(cred->euid, parent->suid) ||
 	      uid_eq(cred->euid, parent->uid) ||
 	      uid_eq(cred->uid, parent->suid) ||
@@ -163,6 +165,8 @@ static bool parent_may_signal(void)
  * @ctx: restart, nothing committed yet
  * @rec: the task's record; the task may be a dead one
  *
+ * The parent is kept in ctx->restart->parent.
+ *
  * Return: 0, or a negative errno that has been reported.
  */
 int ckpt_task_check_signals(struct ckpt_ctx *ctx,
@@ -170,14 +174,19 @@ int ckpt_task_check_signals(struct ckpt_ctx *ctx,
 {
 	int exit = rec->exit_signal;
 	bool leader = exit >= 0;
+	struct task_struct *parent;
 
+	rcu_read_lock();
+	parent = rcu_dereference(current->real_parent);
+	ctx->restart->parent = get_task_struct(parent);
+	rcu_read_unlock();
 	if (rec->pdeath_signal < 0 || !valid_signal(rec->pdeath_signal) ||
 	    exit < -1 || (leader && !valid_signal(exit)) ||
 	    leader != thread_group_leader(current))
 		return ckpt_fail(ctx, -EINVAL, "task",
 				 "bad parent-death or exit signal");
 	if (exit > 0 && exit != SIGCHLD && exit != current->exit_signal &&
-	    !parent_may_signal())
+	    !may_signal(parent))
 		return ckpt_fail(ctx, -EPERM, "task",
 				 "exit signal %d: the caller may not signal its parent",
 				 exit);
@@ -420,6 +429,24 @@ void ckpt_task_commit_mask(const struct ckpt_task_image *img)
 		set_thread_flag(TIF_SIGPENDING);
 }
 
+/*
+ * Who has taken the process over since the check was not asked, and gets the
+ * SIGCHLD that the kernel has set.
+ */
+static void exit_signal_commit(struct ckpt_ctx *ctx,
+			       const struct ckpt_hdr_task *rec)
+{
+	struct task_struct *parent;
+
+	if (!thread_group_leader(current))
+		return;
+	read_lock(KDATA(tasklist_lock));
+	parent = rcu_dereference_protected(current->real_parent, true);
+	if (same_thread_group(parent, ctx->restart->parent))
+		WRITE_ONCE(current->exit_signal, rec->exit_signal);
+	read_unlock(KDATA(tasklist_lock));
+}
+
 /**
  * ckpt_task_commit_dead() - the name of a zombie, and how it exits
  * @ctx: restart, committing
@@ -438,8 +465,7 @@ void ckpt_task_commit_dead(struct ckpt_ctx *ctx,
 	strscpy(current->comm, img->task->comm, sizeof(current->comm));
 	task_unlock(current);
 	current->pdeath_signal = 0;
-	if (thread_group_leader(current))
-		WRITE_ONCE(current->exit_signal, img->task->exit_signal);
+	exit_signal_commit(ctx, img->task);
 	if (!t->process_dead)
 		return;
 	spin_lock_irq(&ckpt_own_sighand()->siglock);
@@ -471,8 +497,7 @@ int ckpt_task_commit_late(struct ckpt_ctx *ctx,
 	if (err)
 		return err;
 	rseq_commit(rec);
-	if (thread_group_leader(current))
-		WRITE_ONCE(current->exit_signal, rec->exit_signal);
+	exit_signal_commit(ctx, rec);
 	sigaltstack_commit(rec);
 	return 0;
 }
