@@ -35,6 +35,23 @@
 /* Bits of ckpt_hdr_task.cpus[]. */
 #define CKPT_CPUS_MAX 65536
 
+/*
+ * ns of CPU time of all tasks of an image, and of what threads that have exited
+ * had used: the kernel adds those of a process, user and system time, and divides
+ * by the sum, which must not overflow, nor in the time to come.
+ */
+#define CKPT_CPU_SUM_MAX 0x8000000000000000ULL
+
+/**
+ * struct ckpt_cpu_sum - CPU time so far, ns
+ * @used: user and system time
+ * @ran: as the scheduler has counted it
+ */
+struct ckpt_cpu_sum {
+	__u64 used;
+	__u64 ran;
+};
+
 /* What every record begins with. */
 struct ckpt_rec_front {
 	struct ckpt_hdr h;
@@ -56,6 +73,7 @@ struct ckpt_rec_front {
  * @last_fd: last descriptor of the current table
  * @vma_open: an area has begun, its pages may follow
  * @shmem: it is a SHMEM, not an area
+ * @cpu: CPU time of the tasks seen
  */
 struct ckpt_seq {
 	__u64 nr_records;
@@ -71,12 +89,14 @@ struct ckpt_seq {
 	__s32 last_fd;
 	__u32 vma_open;
 	__u32 shmem;
+	struct ckpt_cpu_sum cpu;
 };
 
 const char *ckpt_rec_name(__s32 type);
 const char *ckpt_check_hdr(const struct ckpt_hdr *h);
 const char *ckpt_check_pgarr_head(const struct ckpt_hdr_pgarr *p);
 const char *ckpt_check_rec(const struct ckpt_hdr *rec);
+int ckpt_cpu_sum_add(struct ckpt_cpu_sum *sum, const struct ckpt_rusage *r);
 
 void ckpt_seq_init(struct ckpt_seq *seq);
 const char *ckpt_seq_next(struct ckpt_seq *seq, const struct ckpt_hdr *rec);

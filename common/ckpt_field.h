@@ -13,11 +13,7 @@
 /* SIGKILL and SIGSTOP: never blocked, never pending in an image. */
 #define CKPT_SIGS_UNBLOCKABLE (1ULL << (9 - 1) | 1ULL << (19 - 1))
 
-/*
- * CPU time, ns: the kernel adds several of them, and divides by the sum, which
- * must not overflow.
- */
-#define CKPT_CPU_TIME_MAX 0x1000000000000000ULL
+#define CKPT_CPU_TIME_MAX 0x4000000000000000ULL /* ns, in one field */
 
 #define CKPT_PAGE_MASK (CKPT_PAGE_SIZE - 1ULL)
 

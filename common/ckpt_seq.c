@@ -81,6 +81,8 @@ static const char *seq_counted(struct ckpt_seq *seq)
 static const char *seq_signal(struct ckpt_seq *seq,
 			      const struct ckpt_hdr_signal *r)
 {
+	if (!ckpt_cpu_sum_add(&seq->cpu, &r->exited))
+		return "signal: too much CPU time in all";
 	seq->then = r->nr_timers;
 	if (!r->nr_siginfo)
 		return seq_group(seq, SEQ_TIMER, r->nr_timers);
@@ -112,6 +114,8 @@ static const char *seq_shmem(struct ckpt_seq *seq,
 
 static const char *seq_task(struct ckpt_seq *seq, const struct ckpt_hdr_task *r)
 {
+	if (!ckpt_cpu_sum_add(&seq->cpu, &r->rusage))
+		return "task: too much CPU time in all";
 	seq->tasks_left--;
 	seq->left = r->nr_siginfo;
 	seq->then = r->nr_seccomp;
@@ -268,6 +272,24 @@ static const char *seq_step(struct ckpt_seq *seq, const struct ckpt_hdr *rec)
 	if (rec->type != seq_wants[seq->state])
 		return "order: unexpected type of record";
 	return seq_wanted(seq, rec);
+}
+
+/**
+ * ckpt_cpu_sum_add() - add the CPU time of a task, or of those that have exited
+ * @sum: sum of an image
+ * @r: with anything in it
+ *
+ * Return: 1, or 0 if that is too much; then the sum is what it was.
+ */
+int ckpt_cpu_sum_add(struct ckpt_cpu_sum *sum, const struct ckpt_rusage *r)
+{
+	if (!ckpt_rusage_ok(r) ||
+	    r->utime + r->stime > CKPT_CPU_SUM_MAX - sum->used ||
+	    r->runtime > CKPT_CPU_SUM_MAX - sum->ran)
+		return 0;
+	sum->used += r->utime + r->stime;
+	sum->ran += r->runtime;
+	return 1;
 }
 
 /**

@@ -234,6 +234,7 @@ struct ckpt_tree_entry {
  * @groups: process groups and sessions of the tree; tree_walk.c
  * @nr_groups: how many
  * @fd: descriptor of the FILE at hand, for messages
+ * @cpu_sum: CPU time of the tasks saved
  * @syncs: files that are to be synced; sync.c
  * @snapshot: of all memory, or NULL; snapshot.c
  * @restart: what only a restart has
@@ -271,6 +272,7 @@ struct ckpt_ctx {
 	struct ckpt_group *groups;
 	u32 nr_groups;
 	unsigned int fd; /* of the FILE at hand, for messages */
+	struct ckpt_cpu_sum cpu_sum;
 	struct list_head syncs;
 	struct ckpt_snapshot *snapshot;
 
@@ -298,6 +300,7 @@ struct ckpt_inherited {
  * @ghosts: dead leaders of groups and sessions, by rising pid
  * @nr_ghosts: how many
  * @nr_recs: objects read so far, by type of record
+ * @nr_siginfos: pending signals read so far
  * @nr_inherited: entries of @inherited
  * @inherited: descriptors that the caller gives
  *
@@ -326,6 +329,7 @@ struct ckpt_restart {
 	struct ckpt_ghost *ghosts;
 	u32 nr_ghosts;
 	u32 nr_recs[CKPT_HDR_MAX];
+	u64 nr_siginfos;
 	int nr_inherited;
 	struct ckpt_inherited *inherited;
 

@@ -187,9 +187,9 @@ static int signal_write(struct ckpt_ctx *ctx, struct signal_struct *sig,
 	rec->nr_siginfo = nr;
 	rec->nr_timers = timers->nr;
 	limits_save(rec, t);
-	ckpt_rusage_save_process(sig, rec);
-	if (dead)
-		return 0;
+	err = ckpt_rusage_save_process(ctx, sig, rec);
+	if (err || dead)
+		return err;
 	stop_save(rec, t);
 	err = ckpt_itimers_save(ctx, t, rec->itimer);
 	if (!err)
@@ -303,16 +303,22 @@ static int signal_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *h)
 }
 
 /* As a write to /proc/PID/oom_score_adj does it. */
-static void oom_score_adj_commit(short adj)
+static int oom_score_adj_commit(struct ckpt_ctx *ctx, short adj)
 {
 	struct signal_struct *sig = current->signal;
+	bool able = has_capability_noaudit(current, CAP_SYS_RESOURCE);
 
 	guard(mutex)(KDATA(oom_adj_mutex));
 	if (sig->oom_score_adj == adj)
-		return;
+		return 0;
+	if (adj < sig->oom_score_adj_min && !able)
+		return ckpt_fail(ctx, -EPERM, "process",
+				 "oom_score_adj %d needs CAP_SYS_RESOURCE",
+				 adj);
 	sig->oom_score_adj = adj;
-	if (has_capability_noaudit(current, CAP_SYS_RESOURCE))
+	if (able)
 		sig->oom_score_adj_min = adj;
+	return 0;
 }
 
 static int limit_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_signal *rec,
@@ -375,7 +381,9 @@ int ckpt_signal_commit(struct ckpt_ctx *ctx, void *staged)
 	int err;
 
 	ckpt_rusage_commit_process(ctx, rec);
-	oom_score_adj_commit(rec->oom_score_adj);
+	err = oom_score_adj_commit(ctx, rec->oom_score_adj);
+	if (err)
+		return err;
 	err = ckpt_syscall(__NR_prctl, PR_SET_CHILD_SUBREAPER,
 			   rec->child_subreaper, 0, 0, 0, 0);
 	if (err)

@@ -85,14 +85,25 @@ static void seen_commit(struct prev_cputime *prev,
 
 /* ---- checkpoint ---- */
 
+/* A restart would not take it: see CKPT_CPU_SUM_MAX. */
+static int sum_add(struct ckpt_ctx *ctx, const struct ckpt_rusage *r)
+{
+	if (ckpt_cpu_sum_add(&ctx->cpu_sum, r))
+		return 0;
+	return ckpt_refuse(ctx, "task", "%s",
+			   "a tree that has used centuries of CPU time");
+}
+
 /**
  * ckpt_rusage_save_task() - what a task has used, and when it started
  * @ctx: checkpoint
  * @t: task, frozen or current
  * @rec: filled in
+ *
+ * Return: 0, or a negative errno that has been reported.
  */
-void ckpt_rusage_save_task(struct ckpt_ctx *ctx, struct task_struct *t,
-			   struct ckpt_hdr_task *rec)
+int ckpt_rusage_save_task(struct ckpt_ctx *ctx, struct task_struct *t,
+			  struct ckpt_hdr_task *rec)
 {
 	const struct timens_offsets *off = ckpt_tree_timens(ctx);
 	struct ckpt_rusage *r = &rec->rusage;
@@ -110,15 +121,19 @@ void ckpt_rusage_save_task(struct ckpt_ctx *ctx, struct task_struct *t,
 	r->inblock = task_io_get_inblock(t);
 	r->oublock = task_io_get_oublock(t);
 	io_save(r, &t->ioac);
+	return sum_add(ctx, r);
 }
 
 /**
  * ckpt_rusage_save_process() - what gone threads and children have used
+ * @ctx: checkpoint
  * @sig: process, its tasks frozen or current
  * @rec: filled in
+ *
+ * Return: 0, or a negative errno that has been reported.
  */
-void ckpt_rusage_save_process(struct signal_struct *sig,
-			      struct ckpt_hdr_signal *rec)
+int ckpt_rusage_save_process(struct ckpt_ctx *ctx, struct signal_struct *sig,
+			     struct ckpt_hdr_signal *rec)
 {
 	struct ckpt_rusage *r = &rec->exited;
 
@@ -144,6 +159,7 @@ void ckpt_rusage_save_process(struct signal_struct *sig,
 	r->oublock = sig->coublock;
 	rec->maxrss = sig->maxrss;
 	rec->children_maxrss = sig->cmaxrss;
+	return sum_add(ctx, &rec->exited);
 }
 
 /* ---- restart ---- */

@@ -5,10 +5,10 @@
 
 #include "ckpt.h"
 
-void ckpt_rusage_save_task(struct ckpt_ctx *ctx, struct task_struct *t,
-			   struct ckpt_hdr_task *rec);
-void ckpt_rusage_save_process(struct signal_struct *sig,
-			      struct ckpt_hdr_signal *rec);
+int ckpt_rusage_save_task(struct ckpt_ctx *ctx, struct task_struct *t,
+			  struct ckpt_hdr_task *rec);
+int ckpt_rusage_save_process(struct ckpt_ctx *ctx, struct signal_struct *sig,
+			     struct ckpt_hdr_signal *rec);
 void ckpt_rusage_commit_task(struct ckpt_ctx *ctx,
 			     const struct ckpt_hdr_task *rec);
 void ckpt_rusage_commit_process(struct ckpt_ctx *ctx,

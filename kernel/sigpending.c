@@ -197,20 +197,22 @@ static int siginfo_check(struct ckpt_ctx *ctx,
 }
 
 /*
- * Queued signals count against the user's limit.  Asked for in time, since the
- * commit can't fail halfway without ending the task.
+ * Queued signals of all tasks count against the user's limit.  Asked for in time,
+ * since the commit can't fail halfway without ending the task.
  */
 static int sigpending_limit(struct ckpt_ctx *ctx, u32 nr)
 {
 	unsigned long limit = rlimit(RLIMIT_SIGPENDING);
 	unsigned long used = get_rlimit_value(current_ucounts(),
 					      UCOUNT_RLIMIT_SIGPENDING);
+	u64 *all = &ctx->op->restart->nr_siginfos;
 
-	if (limit == RLIM_INFINITY || (used <= limit && nr <= limit - used))
+	*all += nr;
+	if (limit == RLIM_INFINITY || (used <= limit && *all <= limit - used))
 		return 0;
 	return ckpt_fail(ctx, -EAGAIN, "pending signal",
-			 "%u signals besides the user's %lu are above the caller's RLIMIT_SIGPENDING of %lu",
-			 nr, used, limit);
+			 "%llu signals besides the user's %lu are above the caller's RLIMIT_SIGPENDING of %lu",
+			 *all, used, limit);
 }
 
 /**
@@ -268,17 +270,40 @@ static void signal_set_bare(int sig, bool shared)
 	spin_unlock_irq(&ckpt_own_sighand()->siglock);
 }
 
+/* Out of memory the kernel makes most signals pending without their siginfo. */
+static bool signal_has_info(int sig, bool shared)
+{
+	const struct sigpending *pending =
+		shared ? &current->signal->shared_pending : &current->pending;
+	const struct sigqueue *q;
+	bool found = false;
+
+	spin_lock_irq(&ckpt_own_sighand()->siglock);
+	list_for_each_entry_reverse(q, &pending->list, list) {
+		found = q->info.si_signo == sig;
+		if (found)
+			break;
+	}
+	spin_unlock_irq(&ckpt_own_sighand()->siglock);
+	return found;
+}
+
 static int signal_queue(struct ckpt_ctx *ctx,
 			const struct ckpt_hdr_siginfo *rec, bool shared)
 {
 	void __user *info = ckpt_scratch_put(ctx, 0, rec->info, INFO_LEN);
-	pid_t tid = task_pid_vnr(current);
+	pid_t tid = task_pid_vnr(current), tgid = task_tgid_vnr(current);
+	int err;
 
 	if (shared)
-		return ckpt_syscall(__NR_rt_sigqueueinfo, tid, rec->signo,
-				    (unsigned long)info, 0, 0, 0);
-	return ckpt_syscall(__NR_rt_tgsigqueueinfo, task_tgid_vnr(current), tid,
-			    rec->signo, (unsigned long)info, 0, 0);
+		err = ckpt_syscall(__NR_rt_sigqueueinfo, tid, rec->signo,
+				   (unsigned long)info, 0, 0, 0);
+	else
+		err = ckpt_syscall(__NR_rt_tgsigqueueinfo, tgid, tid,
+				   rec->signo, (unsigned long)info, 0, 0);
+	if (!err && !signal_has_info(rec->signo, shared))
+		err = -EAGAIN;
+	return err;
 }
 
 /**

@@ -155,11 +155,12 @@ static int task_write(struct ckpt_ctx *ctx, struct task_struct *t,
 	task_save_sched(t, rec);
 	task_save_signals(t, rec);
 	task_save_misc(t, rec);
-	ckpt_rusage_save_task(ctx, t, rec);
 	rec->nr_siginfo = nr;
 	rec->seccomp = t->seccomp.mode;
 	rec->nr_seccomp = filters->nr;
-	err = ckpt_cpu_save(ctx, t);
+	err = ckpt_rusage_save_task(ctx, t, rec);
+	if (!err)
+		err = ckpt_cpu_save(ctx, t);
 	if (!err)
 		err = ckpt_restart_block_save(ctx, t);
 	if (!err)
@@ -181,8 +182,7 @@ static int task_write_dead(struct ckpt_ctx *ctx, struct task_struct *t)
 	get_task_comm(rec->comm, t);
 	rec->signal_objref = ckpt_obj_ref(ctx, t->signal);
 	rec->cred_objref = ckpt_obj_ref(ctx, ctx->at->objs[CKPT_OBJ_CRED]);
-	ckpt_rusage_save_task(ctx, t, rec);
-	return 0;
+	return ckpt_rusage_save_task(ctx, t, rec);
 }
 
 /**

@@ -4,6 +4,7 @@
  * where it was.  The restarter's own use is small, and forgotten.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include <sys/times.h>
 #include <sys/wait.h>
 #include <time.h>
+#include "image_edit.h"
+#undef ARRAY_SIZE
 #include "kselftest_harness.h"
 #include "ckpt_test.h"
 
@@ -268,5 +271,86 @@ static int cpu_timer_goes_on(struct ct_shared *s, void *arg)
 }
 
 CT_ROUND_TRIP(rusage, cpu_timer_goes_on)
+
+/* ---- a long life ---- */
+
+#define THREADS 7
+
+static void *naps(void *arg)
+{
+	pause();
+	return arg;
+}
+
+/* Whatever the sum is, to ask for it is harmless, and it does not go back. */
+static int of_threads(struct ct_shared *s, void *arg)
+{
+	struct rusage before, after;
+	pthread_t thread;
+	int i;
+
+	for (i = 1; i < THREADS; i++)
+		CT_EQ(s, 0, pthread_create(&thread, NULL, naps, NULL));
+	ct_step(s, 1);
+	getrusage(RUSAGE_SELF, &before);
+	s->data[1] = before.ru_utime.tv_sec;
+	burn(50);
+	getrusage(RUSAGE_SELF, &after);
+	CT_CHECK(s, tv_ns(after.ru_utime) >= tv_ns(before.ru_utime));
+	CT_CHECK(s, start_ticks() > 0); /* by /proc/self/stat */
+	return 0;
+}
+
+/* An image in which each thread, and those before them, have used @ns and @ns. */
+static int image_of(struct ct *ct, __u64 ns, const char *to)
+{
+	struct ckpt_rusage *r;
+	struct ib ib;
+	int i;
+
+	if (ie_load(&ib, ct->img))
+		return ct_say("no image in %s", ct->img);
+	for (i = 0; i <= THREADS; i++) {
+		r = i < THREADS ? &IE_REC(&ib, task, i)->rusage :
+				  &IE_REC(&ib, signal, 0)->exited;
+		r->utime = ns;
+		r->stime = ns;
+		r->runtime = ns;
+		r->seen_utime = 0;
+		r->seen_stime = 0;
+	}
+	i = ie_store(&ib, to);
+	ib_free(&ib);
+	return i ? ct_say("%s: %m", to) : 0;
+}
+
+/*
+ * The kernel divides by the sum of all of them, which must not come to 2^64 and
+ * so to nothing.
+ */
+TEST_F(rusage, too_much_in_all)
+{
+	const __u64 most = CKPT_CPU_SUM_MAX / (2 * (THREADS + 1));
+	struct ct *ct = &self->ct;
+	char img[PATH_MAX + 8];
+
+	if (getenv("CT_SKIP_CHECKPOINT"))
+		SKIP(return, "nothing without a checkpoint");
+	snprintf(img, sizeof(img), "%s.more", ct->img);
+	ASSERT_EQ(0, ct_start(ct, of_threads, NULL));
+	ASSERT_EQ(0, ct_reach(ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(ct, CT_KILL));
+	ASSERT_EQ(0, image_of(ct, 2 * most, img));
+	EXPECT_EQ(1, ct_tool(ct, "restart", "-i", img, NULL));
+	EXPECT_NE(NULL, strstr(ct->err, "too much CPU time in all"));
+	EXPECT_EQ(1, ct_tool(ct, "ckptinfo", "--check", img, NULL));
+	EXPECT_NE(NULL, strstr(ct->err, "too much CPU time in all"));
+	ASSERT_EQ(0, image_of(ct, most, img));
+	ct_go(ct, 1);
+	EXPECT_EQ(0, ct_restart_from(ct, img, NULL));
+	EXPECT_EQ(0, ct_join(ct));
+	EXPECT_LT(70LL * 365 * 86400, ct->s->data[1]);
+	unlink(img);
+}
 
 TEST_HARNESS_MAIN

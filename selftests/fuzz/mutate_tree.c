@@ -555,6 +555,39 @@ static bool one_less(struct fz_image *img, struct fz_rng *rng)
 	return true;
 }
 
+/* ---- CPU times ---- */
+
+static void much(struct ckpt_rusage *r, __u64 ns)
+{
+	r->utime = ns;
+	r->stime = ns;
+	r->runtime = ns;
+	r->seen_utime = 0;
+	r->seen_stime = 0;
+}
+
+/* Each of them fine; the kernel adds those of a process, and divides by the sum. */
+static bool cpu_times(struct fz_image *img, struct fz_rng *rng)
+{
+	__u64 ns = 1ULL << (56 + fz_below(rng, 7));
+	struct ckpt_hdr_signal *sig;
+	struct ckpt_hdr_task *t;
+	int i;
+
+	for (i = 0; i < img->nr; i++) {
+		if (((struct ckpt_hdr *)fz_at(img, i))->type ==
+		    CKPT_HDR_SIGNAL) {
+			sig = fz_at(img, i);
+			much(&sig->exited, ns);
+		}
+		if (((struct ckpt_hdr *)fz_at(img, i))->type == CKPT_HDR_TASK) {
+			t = fz_at(img, i);
+			much(&t->rusage, ns);
+		}
+	}
+	return true;
+}
+
 /* ---- all of them ---- */
 
 enum outcome { POSSIBLE, IMPOSSIBLE };
@@ -592,6 +625,7 @@ static const struct {
 	{ "a child before its parent", child_first, IMPOSSIBLE },
 	{ "a thread before its process", thread_first, IMPOSSIBLE },
 	{ "rows in another order", rows_swapped, IMPOSSIBLE },
+	{ "much CPU time", cpu_times, POSSIBLE },
 	{ "a task more", one_more, POSSIBLE },
 	{ "a crowd of tasks", crowd, POSSIBLE },
 	{ "a task less", one_less, POSSIBLE },

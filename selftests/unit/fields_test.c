@@ -86,7 +86,7 @@ enum {
 };
 
 #define ENDLESS 0x8000000000000000ULL /* ns, more than ktime_t holds */
-#define CPU_ENDLESS ((1ULL << 60) + 1) /* ns of CPU time, too many */
+#define CPU_ENDLESS ((1ULL << 62) + 1) /* ns of CPU time, too many */
 #define BEYOND 0x800000000000ULL /* not an address of user space */
 
 /* The good image's n-th FILE record. */
@@ -561,6 +561,16 @@ static void pgarr_rules(void)
 	FINE(pgarr, NTH_RUN_SHMEM, r->range[0].start = 0);
 }
 
+/* One ns, with the threads that have exited. */
+static void too_much(struct ib *ib, struct ckpt_hdr_task *t)
+{
+	struct ckpt_hdr_signal *s = ib_find(ib, CKPT_HDR_SIGNAL, 0);
+
+	s->exited.utime = CPU_ENDLESS - 1;
+	s->exited.stime = CPU_ENDLESS - 1;
+	t->rusage.stime = 1;
+}
+
 static void task_rules(void)
 {
 	BAD(task, 0, "task: pid not positive", r->pid = 0);
@@ -581,6 +591,11 @@ static void task_rules(void)
 	    r->rusage.seen_utime = CPU_ENDLESS);
 	BAD(task, 0, "task: CPU time out of range",
 	    r->rusage.seen_stime = CPU_ENDLESS);
+	BAD(task, 0, "task: too much CPU time in all", too_much(&ib, r));
+	FINE(task, 0,
+	     (r->rusage.utime = CPU_ENDLESS - 1,
+	      r->rusage.stime = CPU_ENDLESS - 1));
+	FINE(task, 0, r->rusage.utime = CPU_ENDLESS - 1);
 	BAD(task, 0, "task: unknown mode of seccomp", r->seccomp = 3);
 	BAD(task, 0, "task: too many seccomp filters", r->nr_seccomp = -1);
 	BAD(task, 0, "task: seccomp filters do not go with its mode",
@@ -761,6 +776,17 @@ static void direct_rules(void)
 	why = ckpt_check_rec(&h->h);
 	tap_ok(why && !strcmp(why, "header: newer format revision"),
 	       "header: newer format revision");
+	ib_free(&ib);
+
+	ckpt_seq_init(&seq);
+	ib_good(&ib);
+	for (i = 0; i < ib_index(&ib, CKPT_HDR_SIGNAL, 0); i++)
+		ckpt_seq_next(&seq, ib_at(&ib, i));
+	seq.cpu.ran = CKPT_CPU_SUM_MAX - 1;
+	((struct ckpt_hdr_signal *)ib_at(&ib, i))->exited.runtime = 2;
+	why = ckpt_seq_next(&seq, ib_at(&ib, i));
+	tap_ok(why && !strcmp(why, "signal: too much CPU time in all"),
+	       "signal: too much CPU time in all");
 	ib_free(&ib);
 
 	ckpt_seq_init(&seq);
