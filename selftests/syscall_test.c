@@ -9,10 +9,12 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <linux/futex.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include "kselftest_harness.h"
 #include "ckpt_test.h"
@@ -509,6 +511,69 @@ TEST_F(syscall, sigtimedwait_begins_again)
 {
 	ASSERT_EQ(0, ct_round_trip_in(&self->ct, sigtimedwait_begins_again,
 				      NULL, SYS_rt_sigtimedwait));
+}
+
+/* The signal came when it was frozen: its handler runs, and the call has ended. */
+static int sigwaitinfo_ends_with_a_handler(struct ct_shared *s, void *arg)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	CT_EQ(s, 0, sigprocmask(SIG_BLOCK, &set, NULL));
+	handle(SIGUSR1, SA_RESTART);
+	s->ready = 1;
+	CT_EQ(s, -1, sigwaitinfo(&set, NULL));
+	CT_EQ(s, EINTR, errno);
+	CT_EQ(s, 1, handled);
+	CT_EQ(s, 1, s->restarted);
+	return 0;
+}
+
+#define GROUP "/sys/fs/cgroup/ckpt-syscall-test"
+
+static int stop_in_group(pid_t pid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	if (mkdir(GROUP, 0755) || ct_write_file(GROUP "/cgroup.procs", text) ||
+	    ct_write_file(GROUP "/cgroup.freeze", "1"))
+		return ct_say(GROUP ": %m");
+	while (1) {
+		char *events = ct_read_file(GROUP "/cgroup.events");
+		bool frozen = events && strstr(events, "frozen 1");
+
+		free(events);
+		if (frozen)
+			return 0;
+		ct_sleep_ms(1);
+	}
+}
+
+static int signal_when_frozen(struct ct *ct)
+{
+	if (ct_start(ct, sigwaitinfo_ends_with_a_handler, NULL) ||
+	    ct_reach(ct, 1) || ct_in_syscall(ct, SYS_rt_sigtimedwait) ||
+	    stop_in_group(ct->pid))
+		return -1;
+	if (kill(ct->pid, SIGUSR1))
+		return ct_say("kill: %m");
+	if (ct_checkpoint(ct, CT_KILL))
+		return -1;
+	if (ct_write_file(GROUP "/cgroup.freeze", "0") || rmdir(GROUP))
+		return ct_say(GROUP ": %m");
+	return ct_restart(ct) ? -1 : ct_join(ct);
+}
+
+TEST_F(syscall, sigwaitinfo_ends_with_a_handler)
+{
+	if (getenv("CT_SKIP_CHECKPOINT"))
+		SKIP(return, "nothing without a checkpoint");
+	EXPECT_EQ(0, signal_when_frozen(&self->ct));
+	ct_write_file(GROUP "/cgroup.freeze", "0");
+	ct_kill(&self->ct);
+	rmdir(GROUP);
 }
 
 static int sigwaitinfo_takes_the_signal(struct ct_shared *s, void *arg)

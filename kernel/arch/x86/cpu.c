@@ -229,6 +229,9 @@ static int xstate_save(struct ckpt_ctx *ctx, struct task_struct *t)
 				 "out of memory for its registers");
 	to.p = buf;
 	to.left = len;
+	/* which is only written when the task leaves its CPU */
+	if (t == current && cpu_feature_enabled(X86_FEATURE_OSPKE))
+		t->thread.pkru = rdpkru();
 	K(xstateregs_get)(t, NULL, to);
 	memset(buf + 464, 0, 48); /* the kernel's own note of what is there */
 	bv = *(u64 *)(buf + LEGACY_SIZE);
@@ -509,11 +512,9 @@ static void regs_commit(const struct ckpt_hdr_cpu *h)
 	regs->cs = __USER_CS;
 	regs->ss = __USER_DS;
 	regs->flags = (regs->flags & ~USER_FLAGS) | (h->flags & USER_FLAGS);
-	if (call_was_cut(regs) && !signal_pending(current)) {
-		regs->ax = regs->orig_ax;
-		regs->ip -= 2; /* the length of SYSCALL */
-		regs->orig_ax = -1;
-	}
+	/* the exit path knows whether there is a signal with a handler */
+	if (call_was_cut(regs))
+		regs->ax = -ERESTARTNOHAND;
 }
 
 struct ax_work {
@@ -558,7 +559,7 @@ static int ax_commit(struct ckpt_ctx *ctx)
 
 /**
  * ckpt_cpu_commit() - give current the registers of the image
- * @ctx: restart, last step; pending signals are there and the mask is set
+ * @ctx: restart, last step but for the signal mask
  * @img: image of the task
  * @ret: what the system call must return, so that ax is right
  *
@@ -580,7 +581,6 @@ int ckpt_cpu_commit(struct ckpt_ctx *ctx, const struct ckpt_task_image *img,
 		err = K(do_arch_prctl_64)(current, ARCH_SET_GS, h->gs_base);
 	if (err)
 		return ckpt_fail(ctx, err, "registers", "a bad segment base");
-	recalc_sigpending();
 	regs_commit(h);
 	/* the exit path starts interrupted calls again, as after a freeze */
 	set_thread_flag(TIF_SIGPENDING);
