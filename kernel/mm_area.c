@@ -206,6 +206,36 @@ static int area_map(struct ckpt_ctx *ctx, const struct ckpt_hdr_vma *v)
 			 v->start, v->end);
 }
 
+/*
+ * As mlockall() does it, which does not mind pages that cannot be had: those
+ * behind the end of a file, or of PROT_NONE.
+ */
+static int area_lock(struct ckpt_ctx *ctx, struct mm_struct *mm,
+		     const struct ckpt_hdr_vma *v)
+{
+	int onfault = v->flags & CKPT_VMA_LOCKONFAULT ? MLOCK_ONFAULT : 0;
+	struct vm_area_struct *vma;
+	bool locked;
+	int err;
+
+	err = ckpt_syscall(__NR_mlock2, v->start, v->end - v->start, onfault, 0,
+			   0, 0);
+	if (err == -ENOMEM) {
+		mmap_read_lock(mm);
+		vma = find_vma(mm, v->start);
+		locked = vma && vma->vm_start <= v->start &&
+			 vma->vm_end >= v->end && (vma->vm_flags & VM_LOCKED);
+		mmap_read_unlock(mm);
+		if (locked)
+			return 0;
+	}
+	if (err)
+		return ckpt_fail(ctx, err, "area",
+				 "%llx-%llx: cannot lock it in memory (RLIMIT_MEMLOCK)",
+				 v->start, v->end);
+	return 0;
+}
+
 /* Fixed while the areas were filled: what madvise() and mlock() had set. */
 static int area_advise(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		       const struct ckpt_hdr_vma *v)
@@ -229,16 +259,7 @@ static int area_advise(struct ckpt_ctx *ctx, struct mm_struct *mm,
 					 v->start, v->end,
 					 area_flags[i].advice);
 	}
-	if (!(v->flags & CKPT_VMA_LOCKED))
-		return 0;
-	err = ckpt_syscall(__NR_mlock2, v->start, len,
-			   v->flags & CKPT_VMA_LOCKONFAULT ? MLOCK_ONFAULT : 0,
-			   0, 0, 0);
-	if (err)
-		return ckpt_fail(ctx, err, "area",
-				 "%llx-%llx: cannot lock it in memory (RLIMIT_MEMLOCK)",
-				 v->start, v->end);
-	return 0;
+	return v->flags & CKPT_VMA_LOCKED ? area_lock(ctx, mm, v) : 0;
 }
 
 /**

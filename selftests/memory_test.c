@@ -725,6 +725,32 @@ static int future_areas_are_locked(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(memory, future_areas_are_locked)
 
+/* With areas that have no pages to lock: mlockall() does not mind. */
+static int all_is_locked(struct ct_shared *s, void *arg)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+	off_t size = lseek(fd, 0, SEEK_END);
+	char *guard, *beyond;
+	long locked;
+
+	CT_EQ(s, 0, mlockall(MCL_CURRENT | MCL_FUTURE));
+	guard = mmap(NULL, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0);
+	beyond = mmap(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE, fd, size & -PAGE);
+	CT_CHECK(s, guard != MAP_FAILED && beyond != MAP_FAILED);
+	CT_EQ(s, 0, close(fd));
+	locked = status_kb("VmLck:");
+	CT_DO(same_areas(s));
+	CT_EQ(s, locked, status_kb("VmLck:"));
+	CT_EQ(s, 0, mprotect(guard, 4 * PAGE, PROT_READ | PROT_WRITE));
+	guard[PAGE] = 1;
+	CT_EQ(s, 0, munlockall());
+	CT_EQ(s, 0, status_kb("VmLck:"));
+	return 0;
+}
+
+CT_ROUND_TRIP(memory, all_is_locked)
+
 /* ---- huge pages -------------------------------------------------- */
 
 static char *map_aligned(size_t len)
