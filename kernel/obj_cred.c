@@ -114,7 +114,6 @@ static int cred_collect(struct ckpt_ctx *ctx, void *ptr)
 	return err < 0 ? err : 0;
 }
 
-/* False if an id has no number in the task's user namespace. */
 /**
  * ckpt_cred_same() - whether an image has the same of two tasks' credentials
  * @a: collected, so it has nothing that is refused
@@ -149,6 +148,7 @@ bool ckpt_cred_same(const struct cred *a, const struct cred *b)
 	       !memcmp(&a->cap_ambient, &b->cap_ambient, sizeof(kernel_cap_t));
 }
 
+/* False if an id has no number in the task's user namespace. */
 static bool cred_ids_save(struct ckpt_hdr_cred *rec, const struct cred *cred)
 {
 	struct user_namespace *ns = cred->user_ns;
@@ -264,6 +264,40 @@ static bool securebits_may(const struct cred *old, unsigned int bits)
 	       ns_capable(old->user_ns, CAP_SETPCAP);
 }
 
+static bool has_root(const struct cred *cred)
+{
+	kuid_t root = make_kuid(cred->user_ns, 0);
+
+	return uid_eq(cred->uid, root) || uid_eq(cred->euid, root) ||
+	       uid_eq(cred->suid, root);
+}
+
+/* Whether the caller can turn on what @bit stands for. */
+static bool securebit_can(const struct cred *old, unsigned int bit, bool free)
+{
+	if (old->securebits & issecure_mask(bit))
+		return true;
+	return !(old->securebits & issecure_mask(bit + 1)) &&
+	       (free || ns_capable(old->user_ns, CAP_SETPCAP));
+}
+
+/*
+ * setresuid(): capabilities are lost with user 0, unless the caller keeps them, or
+ * has switched that off.  Ambient ones are lost in any case but the latter, and
+ * can be raised again.
+ */
+static bool root_leave_may(const struct cred *old, const struct cred *new,
+			   const struct ckpt_hdr_cred *rec)
+{
+	if (!has_root(old) || has_root(new) ||
+	    securebit_can(old, SECURE_NO_SETUID_FIXUP, false))
+		return true;
+	if (rec->cap_permitted && !securebit_can(old, SECURE_KEEP_CAPS, true))
+		return false;
+	return !rec->cap_ambient ||
+	       !(old->securebits & issecure_mask(SECURE_NO_CAP_AMBIENT_RAISE));
+}
+
 /* prctl(PR_CAPBSET_DROP) */
 static bool bset_may(const struct cred *old, u64 bset)
 {
@@ -317,6 +351,8 @@ static const char *cred_may(const struct cred *old, const struct cred *new,
 		return "its inheritable capabilities are not open to the caller";
 	if (rec->cap_permitted & ~cap_save(old->cap_permitted))
 		return "it has permitted capabilities that the caller lacks";
+	if (!root_leave_may(old, new, rec))
+		return "its capabilities are lost with user 0, by the caller's securebits";
 	if (rec->cap_effective & ~rec->cap_permitted)
 		return "its effective capabilities are not all permitted ones";
 	if (!ambient_may(old, rec))

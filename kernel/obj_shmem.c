@@ -222,7 +222,8 @@ static int shmem_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_shmem *h)
 		return ckpt_fail(ctx, -EFBIG, "shared memory",
 				 "memfd %s: %llu bytes are more than the caller's files may have (ulimit -f)",
 				 h->name, h->size);
-	if (!(h->seals & F_SEAL_EXEC) && !ckpt_memfd_may_exec())
+	if ((!(h->seals & F_SEAL_EXEC) || (h->i_mode & 0111)) &&
+	    !ckpt_memfd_may_exec())
 		return ckpt_fail(ctx, -EACCES, "shared memory",
 				 "memfd %s can be executed, which vm.memfd_noexec forbids",
 				 h->name);

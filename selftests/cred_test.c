@@ -161,6 +161,43 @@ static int secure_bits_are_kept(struct ct_shared *s, void *arg)
 
 CT_ROUND_TRIP(cred, secure_bits_are_kept)
 
+#define KEEPS_NOTHING (SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED)
+
+/* It has left user 0 and kept what it could do. */
+static int keeps_capabilities(struct ct_shared *s, void *arg)
+{
+	cap_t set = cap_get_proc();
+
+	CT_EQ(s, 0, prctl(PR_SET_KEEPCAPS, 1));
+	CT_EQ(s, 0, setresuid(USER, USER, USER));
+	CT_EQ(s, 0, prctl(PR_SET_KEEPCAPS, 0));
+	CT_EQ(s, 0, cap_set_proc(set));
+	CT_EQ(s, 0, prctl(PR_SET_SECUREBITS, KEEPS_NOTHING));
+	ct_step(s, 1);
+	CT_EQ(s, USER, getuid());
+	CT_EQ(s, KEEPS_NOTHING, prctl(PR_GET_SECUREBITS));
+	CT_EQ(s, 0, cap_compare(set, cap_get_proc()));
+	return 0;
+}
+
+CT_ROUND_TRIP(cred, keeps_capabilities)
+
+TEST_F(cred, keeps_capabilities_where_that_is_forbidden)
+{
+	struct ct *ct = &self->ct;
+
+	ASSERT_EQ(0, ct_start(ct, keeps_capabilities, NULL));
+	ASSERT_EQ(0, ct_reach(ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(ct, CT_KILL));
+	EXPECT_EQ(1, ct_tool(ct, "setpriv", "--securebits",
+			     "+keep_caps_locked,+no_setuid_fixup_locked",
+			     "restart", "-i", ct->img, NULL));
+	EXPECT_NE(NULL, strstr(ct->err, "capabilities are lost with user 0"));
+	ct_go(ct, 1);
+	EXPECT_EQ(0, ct_restart(ct));
+	EXPECT_EQ(0, ct_join(ct));
+}
+
 /* ---- a user without privileges ----------------------------------- */
 
 static int become(struct ct_shared *s, uid_t id)

@@ -472,6 +472,40 @@ TEST_F(shmem, not_executable)
 	ASSERT_EQ(0, ct_round_trip(&self->ct, not_executable, NULL));
 }
 
+/* Sealed to be executable for ever. */
+static int executable(struct ct_shared *s, void *arg)
+{
+	int fd = memfd_create("exec", MFD_ALLOW_SEALING);
+
+	CT_EQ(s, 0, fcntl(fd, F_ADD_SEALS, F_SEAL_EXEC));
+	CT_CHECK(s, fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE);
+	ct_step(s, 1);
+	return 0;
+}
+
+TEST_F(shmem, executable_where_it_is_forbidden)
+{
+	const char *path = "/proc/sys/vm/memfd_noexec";
+	struct ct *ct = &self->ct;
+	int status;
+
+	if (access(path, W_OK))
+		SKIP(return, "this kernel has no vm.memfd_noexec");
+	ASSERT_EQ(0, ct_start(ct, executable, NULL));
+	ASSERT_EQ(0, ct_reach(ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(ct, CT_KILL));
+	/* once 2 it stays: in a pid namespace of its own */
+	status =
+		ct_tool(ct, "unshare", "-pf", "--mount-proc", "sh", "-c",
+			"echo 2 >/proc/sys/vm/memfd_noexec && restart --no-pids -i $0",
+			ct->img, NULL);
+	EXPECT_EQ(1, status);
+	EXPECT_NE(NULL, strstr(ct->err, "vm.memfd_noexec forbids"));
+	ct_go(ct, 1);
+	EXPECT_EQ(0, ct_restart(ct));
+	EXPECT_EQ(0, ct_join(ct));
+}
+
 static int owner_and_mode(struct ct_shared *s, void *arg)
 {
 	int fd = memfd_create("owned", 0);
