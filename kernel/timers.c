@@ -20,7 +20,8 @@
  * Locking: siglock to walk the list, then, without it, the it_lock of one
  * timer after the other (the kernel nests siglock inside of it_lock).  A timer
  * that its process deletes in between, since it is being killed, is kept
- * readable by RCU.
+ * readable by RCU, and so is the struct pid of a thread that was there; that of
+ * one which has exited is not, and such a timer is not read.
  */
 #include <linux/hrtimer.h>
 #include <linux/posix-timers.h>
@@ -256,7 +257,8 @@ int ckpt_timers_gather(struct ckpt_ctx *ctx, struct task_struct *t,
 	scoped_guard(rcu) {
 		nr = slots_note(slots, nr, t);
 		for (i = 0; i < nr; i++)
-			slot_read(&slots[i]);
+			if (!slots[i].foreign)
+				slot_read(&slots[i]);
 	}
 	err = slots_refuse(ctx, slots, nr);
 	if (!err && nr) {
