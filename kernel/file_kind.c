@@ -26,6 +26,7 @@
 #include "compat/fown.h"
 #include "ksym.h"
 #include "obj_file.h"
+#include "session.h"
 #include "tree.h"
 
 #define TEXT_LEN 128 /* of a path in a message */
@@ -101,16 +102,38 @@ static int kind_socket(struct ckpt_ctx *ctx, struct file *file, const char *who)
 			   sock->sk->sk_family, sock->type);
 }
 
+/* What is outside of the image keeps its state there. */
+static bool is_terminal(const struct file *file)
+{
+	/* all of the terminals' operations, hung up ones included, share it */
+	return S_ISCHR(file_inode(file)->i_mode) &&
+	       (const void *)file->f_op->release == KDATA(tty_release);
+}
+
+/* The module's own device, open: a new one has nothing to do. */
+static int kind_session(struct ckpt_ctx *ctx, struct file *file,
+			const char *who)
+{
+	const struct ckpt_session *session = file->private_data;
+
+	if (READ_ONCE(session->nr_leases) || READ_ONCE(session->snapshot))
+		return ckpt_refuse(ctx, who,
+				   "a session with leases or a snapshot (%s)",
+				   CKPT_DEVICE);
+	return CKPT_FILE_DEV;
+}
+
 static int kind_char_dev(struct ckpt_ctx *ctx, struct file *file,
 			 const char *who)
 {
 	dev_t rdev = file_inode(file)->i_rdev;
 	char text[TEXT_LEN];
 
-	if (ckpt_file_is_mem_dev(rdev) || file->f_op == ctx->dev_file->f_op)
+	if (file->f_op == ctx->dev_file->f_op)
+		return kind_session(ctx, file, who);
+	if (ckpt_file_is_mem_dev(rdev))
 		return CKPT_FILE_DEV;
-	/* all of the terminals' operations, hung up ones included, share it */
-	if ((const void *)file->f_op->release == KDATA(tty_release))
+	if (is_terminal(file))
 		return CKPT_FILE_EXTERNAL;
 	ckpt_path_text(ckpt_file_path(file), text, sizeof(text));
 	return ckpt_refuse(ctx, who, "character device %u:%u (%s)", MAJOR(rdev),
@@ -212,22 +235,40 @@ static int check_owner(struct ckpt_ctx *ctx, struct file *file, const char *who)
 	return 0;
 }
 
-static int check_state(struct ckpt_ctx *ctx, struct file *file, int kind,
-		       const char *who)
+/**
+ * ckpt_file_check_locks() - refuse an open file with locks or leases
+ * @ctx: checkpoint
+ * @file: open file
+ * @files: table of descriptors that has it, only compared: record locks are a
+ *	table's, so that each that has the file is to be asked for
+ * @who: "fd 3", for messages
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_file_check_locks(struct ckpt_ctx *ctx, struct file *file,
+			  const struct files_struct *files, const char *who)
 {
 	const char *lock;
 	char text[TEXT_LEN];
 
-	/* what is outside of the image keeps its state there */
-	if (kind == CKPT_FILE_EXTERNAL)
+	if (is_terminal(file))
 		return 0;
-	/* the pointer is only compared */
-	lock = ckpt_filelock_held(file, READ_ONCE(ctx->task->files));
-	if (lock) {
-		ckpt_path_text(ckpt_file_path(file), text, sizeof(text));
-		return ckpt_refuse(ctx, who, "%s on %s", lock, text);
-	}
-	return check_owner(ctx, file, who);
+	lock = ckpt_filelock_held(file, files);
+	if (!lock)
+		return 0;
+	ckpt_path_text(ckpt_file_path(file), text, sizeof(text));
+	return ckpt_refuse(ctx, who, "%s on %s", lock, text);
+}
+
+static int check_state(struct ckpt_ctx *ctx, struct file *file, const char *who)
+{
+	int err;
+
+	if (is_terminal(file))
+		return 0;
+	err = ckpt_file_check_locks(ctx, file, READ_ONCE(ctx->task->files),
+				    who);
+	return err ?: check_owner(ctx, file, who);
 }
 
 /**
@@ -256,6 +297,6 @@ int ckpt_file_kind(struct ckpt_ctx *ctx, struct file *file, const char *who)
 	kind = kind_by_type(ctx, file, who);
 	if (kind < 0)
 		return kind;
-	err = check_state(ctx, file, kind, who);
+	err = check_state(ctx, file, who);
 	return err ? err : kind;
 }

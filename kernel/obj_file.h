@@ -55,6 +55,8 @@ int ckpt_file_check_unchanged(struct ckpt_ctx *ctx, int objref);
 
 /* file_kind.c: which kind of file the image can hold @file as, or refuse. */
 int ckpt_file_kind(struct ckpt_ctx *ctx, struct file *file, const char *who);
+int ckpt_file_check_locks(struct ckpt_ctx *ctx, struct file *file,
+			  const struct files_struct *files, const char *who);
 bool ckpt_file_is_mem_dev(dev_t rdev);
 
 /* leak.c */
@@ -86,6 +88,8 @@ int ckpt_shmem_collect_file(struct ckpt_ctx *ctx, struct file *file);
 int ckpt_shmem_save_file(struct ckpt_ctx *ctx, struct file *file);
 struct file *ckpt_shmem_open(struct ckpt_ctx *ctx, int objref, u32 flags,
 			     bool made, const char *who);
+int ckpt_shmem_check_handle(struct ckpt_ctx *ctx,
+			    const struct ckpt_staged_file *sf, const char *who);
 unsigned int ckpt_shmem_map_begin(const struct ckpt_staged_file *sf,
 				  bool writable);
 void ckpt_shmem_map_end(const struct ckpt_staged_file *sf, unsigned int seals);

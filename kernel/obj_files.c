@@ -93,6 +93,7 @@ static struct file *files_next(struct files_struct *files, unsigned int *fd,
 
 static int files_collect(struct ckpt_ctx *ctx, void *ptr)
 {
+	char who[CKPT_WHO_LEN];
 	unsigned int fd;
 	struct file *file;
 	u32 flags;
@@ -101,6 +102,10 @@ static int files_collect(struct ckpt_ctx *ctx, void *ptr)
 	for (fd = 0; (file = files_next(ptr, &fd, &flags)); fd++) {
 		ctx->fd = fd;
 		ref = ckpt_obj_collect(ctx, file, CKPT_OBJ_FILE);
+		/* another table may have had it before */
+		snprintf(who, sizeof(who), "fd %u", fd);
+		if (ref >= 0)
+			ref = ckpt_file_check_locks(ctx, file, ptr, who);
 		fput(file);
 		if (ref < 0)
 			return ref;
@@ -312,7 +317,9 @@ static int fd_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr_fd *rec,
 		sf = ckpt_file_stage(ctx, rec->file_objref, who);
 		if (IS_ERR(sf))
 			return PTR_ERR(sf);
-		err = fd_check_size(ctx, rec->fd, sf);
+		err = ckpt_shmem_check_handle(ctx, sf, who);
+		if (!err)
+			err = fd_check_size(ctx, rec->fd, sf);
 		if (err)
 			return err;
 		fd_check_image(ctx, rec->fd, sf);

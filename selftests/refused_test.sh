@@ -132,6 +132,15 @@ open("leased", "w").close()
 f = open("leased")
 fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_RDLCK)
 PY
+refused session_with_a_lease 'a session with leases' <<'PY'
+import fcntl, struct
+group = "/sys/fs/cgroup/ckpt-refused.%d" % os.getpid()
+os.mkdir(group)
+f = open("/dev/ckpt", "r+b", buffering=0)
+kill = os.open(group + "/cgroup.kill", os.O_WRONLY)
+fcntl.ioctl(f, 1 << 30 | 16 << 16 | 0xb7 << 8 | 3, struct.pack("IiQ", 16, kill, 0))
+os.close(kill)
+PY
 refused proc_file 'file system of type proc' <<'PY'
 f = open("/proc/self/status")
 PY

@@ -60,6 +60,37 @@ static int take_fd(struct ct_shared *s, pid_t pid, int fd)
 	return got;
 }
 
+/* ---- locks --------------------------------------------------------- */
+
+static int child_locks(struct ct_shared *s, void *arg)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+
+	CT_EQ(s, 0, fcntl(*(int *)arg, F_SETLK, &lock));
+	tasks_stay(s, 1);
+	return 0;
+}
+
+/* It is the child's table of descriptors that has the lock, on the parent's file. */
+static int childs_record_lock(struct ct_shared *s, void *arg)
+{
+	int fd = open_data(0);
+	pid_t child;
+
+	CT_CHECK(s, fd >= 0);
+	child = tasks_fork(s, child_locks, &fd);
+	CT_DO(tasks_wait(s, 1));
+	ct_step(s, 1);
+	CT_DO(tasks_reap(s, child));
+	return 0;
+}
+
+TEST_F(share, childs_record_lock_is_refused)
+{
+	ASSERT_EQ(0, ct_refuses(&self->ct, childs_record_lock, NULL,
+				"a POSIX record lock|data"));
+}
+
 /* ---- positions and flags ----------------------------------------- */
 
 struct files {

@@ -21,7 +21,8 @@
 #endif
 
 static inline const char *ckpt_filelock_find(struct file_lock_context *flc,
-					     struct file *file, void *files)
+					     struct file *file,
+					     const void *files)
 {
 	struct ckpt_lock *lock;
 
@@ -44,7 +45,8 @@ static inline const char *ckpt_filelock_find(struct file_lock_context *flc,
  * The kind of a lock that is held through @file, or by the owner @files (its
  * table of descriptors) on @file's inode; NULL: none.
  */
-static inline const char *ckpt_filelock_held(struct file *file, void *files)
+static inline const char *ckpt_filelock_held(struct file *file,
+					     const void *files)
 {
 	struct file_lock_context *flc = locks_inode_context(file_inode(file));
 	const char *kind;
