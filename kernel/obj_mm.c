@@ -83,7 +83,10 @@ static struct ckpt_mm_copy *mm_copy(struct mm_struct *mm)
 	if (!copy)
 		return ERR_PTR(-ENOMEM);
 	copy->mm = mm;
-	mmap_read_lock(mm);
+	if (mmap_read_lock_killable(mm)) {
+		kvfree(copy);
+		return ERR_PTR(-EINTR);
+	}
 	{
 		VMA_ITERATOR(vmi, mm, 0);
 
@@ -99,6 +102,20 @@ static struct ckpt_mm_copy *mm_copy(struct mm_struct *mm)
 		return copy;
 	ckpt_mm_copy_free(copy);
 	return ERR_PTR(-EBUSY);
+}
+
+static int copy_failed(struct ckpt_ctx *ctx, int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return ckpt_fail(ctx, err, "memory",
+				 "someone thawed the task: it maps memory");
+	case -EINTR:
+		return ckpt_fail(ctx, err, "memory", "interrupted");
+	default:
+		return ckpt_fail(ctx, err, "memory",
+				 "out of memory for the list of areas");
+	}
 }
 
 /* The vdso must stand as one piece, the data in front of the text. */
@@ -132,10 +149,7 @@ static int mm_collect(struct ckpt_ctx *ctx, void *ptr)
 		return err;
 	copy = mm_copy(mm);
 	if (IS_ERR(copy))
-		return ckpt_fail(ctx, PTR_ERR(copy), "memory",
-				 copy == ERR_PTR(-EBUSY) ?
-					 "someone thawed the task: it maps memory" :
-					 "out of memory for the list of areas");
+		return copy_failed(ctx, PTR_ERR(copy));
 	ctx->at->mm_copy = copy;
 	for (i = 0; i < copy->nr; i++) {
 		struct ckpt_mm_area *area = &copy->area[i];
@@ -348,12 +362,17 @@ static void mm_unstage(void *ptr)
 
 static int exe_restore(struct ckpt_ctx *ctx, struct mm_struct *mm, int objref)
 {
-	struct file *exe = ckpt_file_staged(ctx, objref, "executable");
+	struct ckpt_staged_file *sf;
+	struct file *exe;
 	int err;
 
-	if (IS_ERR(exe))
-		return PTR_ERR(exe);
-	err = ckpt_file_check_unchanged(ctx, objref);
+	sf = ckpt_file_stage(ctx, objref, "executable");
+	if (IS_ERR(sf))
+		return PTR_ERR(sf);
+	exe = sf->file;
+	err = ckpt_shmem_check_handle(ctx, sf, "executable");
+	if (!err)
+		err = ckpt_file_check_unchanged(ctx, objref);
 	if (err)
 		return err;
 	if (!S_ISREG(file_inode(exe)->i_mode) ||

@@ -27,7 +27,7 @@
  * to, contents of one that the caller may not write to.
  * Not kept: owner, mode and times of the pipe's inode.
  *
- * Locking: pipe_lock() is taken alone; pipes_lock protects the table of pipes
+ * Locking: pipe->mutex is taken alone, or i_lock; pipes_lock protects the table of pipes
  * and nests outside of nothing.
  */
 #include <linux/atomic.h>
@@ -183,12 +183,11 @@ int ckpt_pipe_collect_end(struct ckpt_ctx *ctx, struct file *file)
 
 static bool looks_inside(struct ckpt_ctx *ctx, struct live_pipe *lp)
 {
-	struct pipe_inode_info *pipe = lp->inode->i_pipe;
 	unsigned int i, files;
 
-	pipe_lock(pipe);
-	files = pipe->files;
-	pipe_unlock(pipe);
+	spin_lock(&lp->inode->i_lock);
+	files = lp->inode->i_pipe->files;
+	spin_unlock(&lp->inode->i_lock);
 	if (files != lp->nr_files)
 		return false;
 	for (i = 0; i < lp->nr_files; i++)
@@ -330,14 +329,17 @@ static int pipe_save_locked(struct ckpt_ctx *ctx, struct pipe_inode_info *pipe,
 static int pipe_save(struct ckpt_ctx *ctx, void *ptr, int objref)
 {
 	struct live_pipe *lp = ptr;
+	struct pipe_inode_info *pipe = lp->inode->i_pipe;
 	struct file *logfile = ctx->logfile;
 	int err;
 
+	/* who writes to it may take as long as a page fault of his does */
+	if (mutex_lock_killable_nested(&pipe->mutex, I_MUTEX_PARENT))
+		return ckpt_fail(ctx, -EINTR, "pipe", "interrupted");
 	/* the log may be this very pipe: tell it when the lock is free */
 	ctx->logfile = NULL;
-	pipe_lock(lp->inode->i_pipe);
-	err = pipe_save_locked(ctx, lp->inode->i_pipe, objref);
-	pipe_unlock(lp->inode->i_pipe);
+	err = pipe_save_locked(ctx, pipe, objref);
+	pipe_unlock(pipe);
 	ctx->logfile = logfile;
 	if (err)
 		ckpt_log(ctx, "%s", ctx->errmsg);
@@ -542,25 +544,17 @@ struct file *ckpt_pipe_take_end(struct ckpt_ctx *ctx,
 bool ckpt_fifo_reader_alone(struct file *file)
 {
 	struct pipe_inode_info *pipe = file_inode(file)->i_pipe;
-	bool alone;
 
 	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != FMODE_READ)
 		return false;
-	pipe_lock(pipe);
-	alone = *ckpt_file_writers_met(file) == pipe->w_counter;
-	pipe_unlock(pipe);
-	return alone;
+	return *ckpt_file_writers_met(file) == READ_ONCE(pipe->w_counter);
 }
 
 static bool file_pipe_empty(const struct file *file)
 {
 	struct pipe_inode_info *pipe = file_inode(file)->i_pipe;
-	bool empty;
 
-	pipe_lock(pipe);
-	empty = pipe_empty(pipe->head, pipe->tail);
-	pipe_unlock(pipe);
-	return empty;
+	return pipe_empty(READ_ONCE(pipe->head), READ_ONCE(pipe->tail));
 }
 
 static int fifo_check(struct ckpt_ctx *ctx, const struct staged_pipe *sp,
@@ -580,8 +574,21 @@ static int fifo_check(struct ckpt_ctx *ctx, const struct staged_pipe *sp,
 }
 
 /*
- * Have it open for both ends, if the caller may open the one that is wanted:
- * nobody gets this open file.
+ * Nobody gets this open file, but others see that the ends are open: it has those
+ * that the caller may open.
+ */
+static int fifo_flags(const struct path *path)
+{
+	if (ckpt_path_permission(path, MAY_WRITE))
+		return O_RDONLY | O_NONBLOCK;
+	if (ckpt_path_permission(path, MAY_READ))
+		return O_WRONLY | O_NONBLOCK;
+	return O_RDWR | O_NONBLOCK;
+}
+
+/*
+ * Have it open for both ends, so that each of the image can be opened; or for the
+ * one that is wanted, which for writing takes somebody who reads.
  */
 static int fifo_keep(struct ckpt_ctx *ctx, struct staged_pipe *sp,
 		     const struct ckpt_staged_file *sf, const char *who)
@@ -604,7 +611,7 @@ static int fifo_keep(struct ckpt_ctx *ctx, struct staged_pipe *sp,
 		err = ckpt_path_permission(&path, mask);
 	fifo = ERR_PTR(err);
 	if (!err)
-		fifo = dentry_open(&path, O_RDWR | O_NONBLOCK, current_cred());
+		fifo = dentry_open(&path, fifo_flags(&path), current_cred());
 	path_put(&path);
 	if (IS_ERR(fifo))
 		return ckpt_fail(ctx, PTR_ERR(fifo), who,
@@ -701,11 +708,8 @@ int ckpt_fifo_commit(struct ckpt_ctx *ctx, const struct ckpt_staged_file *sf)
 		return PTR_ERR(sp);
 	if (!atomic_xchg(&sp->moved, 1))
 		err = fifo_move(ctx, sp);
-	if (sf->rec.f_mode & CKPT_FMODE_ALONE) {
-		pipe_lock(pipe);
-		*ckpt_file_writers_met(sf->file) = pipe->w_counter;
-		pipe_unlock(pipe);
-	}
+	if (sf->rec.f_mode & CKPT_FMODE_ALONE)
+		*ckpt_file_writers_met(sf->file) = READ_ONCE(pipe->w_counter);
 	return err;
 }
 

@@ -28,6 +28,7 @@
 #include <linux/mman.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
 #include "compat/file.h"
 #include "compat/shmem.h"
 #include "ksym.h"
@@ -197,9 +198,11 @@ int ckpt_shmem_save_file(struct ckpt_ctx *ctx, struct file *file)
  * @file: that came with it; only this one does not count as a writer, so that
  *	execve() takes a memfd
  * @taken: a FILE has it
+ * @anon: it is no memfd
  */
 struct staged_shmem {
 	struct file *file;
+	bool anon;
 	bool taken;
 	u32 seals;
 };
@@ -321,6 +324,7 @@ static int shmem_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec)
 		return ckpt_fail(ctx, -ENOMEM, "shared memory",
 				 "out of memory");
 	ss->seals = h->seals;
+	ss->anon = h->kind == CKPT_SHMEM_ANON;
 	ss->file = shmem_make(h);
 	if (IS_ERR(ss->file)) {
 		err = ckpt_fail(ctx, PTR_ERR(ss->file), "shared memory",
@@ -379,6 +383,33 @@ struct file *ckpt_shmem_open(struct ckpt_ctx *ctx, int objref, u32 flags,
 		return file;
 	return ERR_PTR(ckpt_fail(ctx, PTR_ERR(file), who,
 				 "shared memory cannot be opened again"));
+}
+
+/**
+ * ckpt_shmem_check_handle() - may the caller have it by more than an area?
+ * @ctx: restart
+ * @sf: staged FILE of any kind, for a descriptor or the exe link
+ * @who: "fd 3", for messages
+ *
+ * Shared anonymous memory has no descriptor but what /proc/PID/map_files gives,
+ * which asks for this; by one it could be executed, whatever vm.memfd_noexec says.
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_shmem_check_handle(struct ckpt_ctx *ctx,
+			    const struct ckpt_staged_file *sf, const char *who)
+{
+	const struct staged_shmem *ss;
+
+	if (sf->rec.kind != CKPT_FILE_SHMEM)
+		return 0;
+	ss = ckpt_obj_fetch(ctx, sf->rec.obj_objref, CKPT_OBJ_SHMEM);
+	if (IS_ERR(ss))
+		return PTR_ERR(ss);
+	if (!ss->anon || checkpoint_restore_ns_capable(&init_user_ns))
+		return 0;
+	return ckpt_fail(ctx, -EPERM, who,
+			 "shared anonymous memory that is open needs CAP_CHECKPOINT_RESTORE");
 }
 
 /**

@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include "kselftest_harness.h"
@@ -435,6 +437,55 @@ TEST_F(fifo, unlinked_is_refused)
 {
 	ASSERT_EQ(0, ct_refuses(&self->ct, unlinked, self->ct.dir,
 				"unlinked|fifo"));
+}
+
+/* Root who may not do what the owner has not allowed. */
+static int reader_without_rights(struct ct_shared *s, void *arg)
+{
+	const cap_value_t dac[] = { CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH };
+	struct pollfd pfd = { .events = POLLIN };
+	cap_t set = cap_get_proc();
+
+	snprintf(name, sizeof(name), "%s/fifo", (const char *)arg);
+	CT_EQ(s, 0, prctl(PR_CAPBSET_DROP, dac[0]));
+	CT_EQ(s, 0, prctl(PR_CAPBSET_DROP, dac[1]));
+	CT_EQ(s, 0, cap_set_flag(set, CAP_PERMITTED, 2, dac, CAP_CLEAR));
+	CT_EQ(s, 0, cap_set_flag(set, CAP_EFFECTIVE, 2, dac, CAP_CLEAR));
+	CT_EQ(s, 0, cap_set_flag(set, CAP_INHERITABLE, 2, dac, CAP_CLEAR));
+	CT_EQ(s, 0, cap_set_proc(set));
+	CT_EQ(s, -1, open(name, O_RDWR));
+	pfd.fd = open(name, O_RDONLY | O_NONBLOCK);
+	CT_CHECK(s, pfd.fd >= 0);
+	ct_step(s, 1);
+	CT_EQ(s, 0, poll(&pfd, 1, 0));
+	return 0;
+}
+
+/* Other readers do not see a writer come and go, who could not have come. */
+TEST_F(fifo, who_may_only_read_is_no_writer)
+{
+	struct ct *ct = &self->ct;
+	struct pollfd pfd = { .events = POLLIN };
+
+	if (getenv("CT_SKIP_CHECKPOINT"))
+		SKIP(return, "nothing without a checkpoint");
+	snprintf(name, sizeof(name), "%s/fifo", ct->dir);
+	ASSERT_EQ(0, mkfifo(name, 0600));
+	ASSERT_EQ(0, chmod(name, 0644));
+	ASSERT_EQ(0, chown(name, 1000, 1000));
+	ASSERT_EQ(0, ct_start(ct, reader_without_rights, ct->dir));
+	ASSERT_EQ(0, ct_reach(ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(ct, CT_KILL));
+	pfd.fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ASSERT_LE(0, pfd.fd);
+	ASSERT_EQ(0, poll(&pfd, 1, 0));
+	ct_go(ct, 1);
+	ct->s->restarted++;
+	EXPECT_EQ(0, ct_tool(ct, "setpriv", "--bounding-set",
+			     "-dac_override,-dac_read_search", "restart", "-i",
+			     ct->img, NULL));
+	EXPECT_EQ(0, poll(&pfd, 1, 0));
+	close(pfd.fd);
 }
 
 TEST_HARNESS_MAIN

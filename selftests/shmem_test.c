@@ -18,6 +18,10 @@
 #include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include "image_edit.h"
+#undef ARRAY_SIZE
 #include "kselftest_harness.h"
 #include "ckpt_test.h"
 
@@ -504,6 +508,52 @@ TEST_F(shmem, executable_where_it_is_forbidden)
 	ct_go(ct, 1);
 	EXPECT_EQ(0, ct_restart(ct));
 	EXPECT_EQ(0, ct_join(ct));
+}
+
+/* A memfd like shared anonymous memory, and nobody who may open the latter. */
+static int open_without_rights(struct ct_shared *s, void *arg)
+{
+	const cap_value_t caps[] = { CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE };
+	cap_t set = cap_get_proc();
+	int fd = memfd_create("", 0);
+
+	CT_EQ(s, 4, write(fd, "code", 4));
+	CT_EQ(s, 0, prctl(PR_CAPBSET_DROP, caps[0]));
+	CT_EQ(s, 0, prctl(PR_CAPBSET_DROP, caps[1]));
+	CT_EQ(s, 0, cap_set_flag(set, CAP_PERMITTED, 2, caps, CAP_CLEAR));
+	CT_EQ(s, 0, cap_set_flag(set, CAP_EFFECTIVE, 2, caps, CAP_CLEAR));
+	CT_EQ(s, 0, cap_set_flag(set, CAP_INHERITABLE, 2, caps, CAP_CLEAR));
+	CT_EQ(s, 0, cap_set_proc(set));
+	ct_step(s, 1);
+	return 0;
+}
+
+TEST_F(shmem, anonymous_memory_has_no_descriptor)
+{
+	struct ct *ct = &self->ct;
+	struct ckpt_hdr_shmem *r;
+	struct ib ib;
+
+	if (getenv("CT_SKIP_CHECKPOINT"))
+		SKIP(return, "nothing without a checkpoint");
+	ASSERT_EQ(0, ct_start(ct, open_without_rights, NULL));
+	ASSERT_EQ(0, ct_reach(ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(ct, CT_KILL));
+	ASSERT_EQ(0, ie_load(&ib, ct->img));
+	r = IE_REC(&ib, shmem, 0);
+	r->kind = CKPT_SHMEM_ANON;
+	ASSERT_EQ(0, ie_store(&ib, ct->img));
+	ib_free(&ib);
+	ct_go(ct, 1);
+	EXPECT_EQ(1, ct_tool(ct, "setpriv", "--bounding-set",
+			     "-sys_admin,-checkpoint_restore", "restart",
+			     "--no-pids", "-i", ct->img, NULL));
+	EXPECT_NE(NULL, strstr(ct->err, "that is open needs CAP_CHECK"))
+	{
+		TH_LOG("%s", ct->err);
+	}
+	/* who may open it has it again */
+	EXPECT_EQ(0, ct_tool(ct, "restart", "-i", ct->img, NULL));
 }
 
 static int owner_and_mode(struct ct_shared *s, void *arg)
