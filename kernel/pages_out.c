@@ -62,6 +62,10 @@ static int walk_huge(pmd_t *pmd, unsigned long addr, unsigned long next,
 	struct page *page;
 	spinlock_t *ptl; /* of the page table */
 
+	/* pages that are not for the image do not end the walk */
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	cond_resched();
 	if (!pmd_trans_huge(READ_ONCE(*pmd)))
 		return 0;
 	ptl = pmd_lock(walk->mm, pmd);
@@ -134,7 +138,8 @@ static int run_swap_in(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		if (run->page[i])
 			continue;
 		locked = 1;
-		mmap_read_lock(mm);
+		if (mmap_read_lock_killable(mm))
+			return ckpt_fail(ctx, -EINTR, "memory", "interrupted");
 		n = ckpt_get_pages(mm, run->addr[i], 1, FOLL_FORCE,
 				   &run->page[i], &locked);
 		if (locked)
@@ -301,7 +306,8 @@ static int run_gather(struct ckpt_ctx *ctx, const struct ckpt_pages_job *job,
 	unsigned long from = run->next;
 	int full;
 
-	mmap_read_lock(job->mm);
+	if (mmap_read_lock_killable(job->mm))
+		return ckpt_fail(ctx, -EINTR, "memory", "interrupted");
 	full = K(walk_page_range)(job->mm, from, job->end, &walk_ops, run);
 	mmap_read_unlock(job->mm);
 	if (full < 0)
@@ -505,8 +511,11 @@ static void job_lose(struct ckpt_pages_job *job)
 	unsigned long index;
 	struct page *page;
 
-	xa_for_each(&job->pages, index, page)
+	xa_for_each(&job->pages, index, page) {
 		put_page(page);
+		if (!(index % CKPT_RUN_PAGES))
+			cond_resched();
+	}
 	xa_destroy(&job->pages);
 }
 
