@@ -27,9 +27,13 @@ static void no_controls(char *text, int len)
 {
 	int i;
 
-	for (i = 0; i < len; i++)
+	for (i = 0; i < len; i++) {
 		if ((u8)text[i] < ' ' || text[i] == 0x7f)
 			text[i] = '?';
+		/* U+0080 to U+009F, as UTF-8 */
+		if (i && (u8)text[i - 1] == 0xc2 && (u8)text[i] < 0xa0)
+			text[i] = '?';
+	}
 }
 
 /* As the image is written: kernel_write() takes fewer kinds of files. */

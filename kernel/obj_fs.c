@@ -155,10 +155,19 @@ static int fs_check_root(struct ckpt_ctx *ctx, const struct path *path,
 	get_fs_root(current->fs, &own);
 	same = path_equal(&own, path);
 	path_put(&own);
-	if (same || ns_capable(current_user_ns(), CAP_SYS_CHROOT))
+	if (same)
 		return 0;
-	return ckpt_fail(ctx, -EPERM, "root directory",
-			 "to make %s the root takes CAP_SYS_CHROOT", text);
+	if (!ns_capable(current_user_ns(), CAP_SYS_CHROOT))
+		return ckpt_fail(ctx, -EPERM, "root directory",
+				 "to make %s the root takes CAP_SYS_CHROOT",
+				 text);
+#ifdef CONFIG_SECURITY_PATH
+	if (K(security_path_chroot)(path))
+		return ckpt_fail(ctx, -EPERM, "root directory",
+				 "the security module forbids to make %s the root",
+				 text);
+#endif
+	return 0;
 }
 
 static int fs_check_rec(struct ckpt_ctx *ctx, const struct ckpt_hdr_fs *rec)

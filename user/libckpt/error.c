@@ -23,9 +23,14 @@ int ckpt_set_error(int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(error_text, sizeof(error_text), fmt, args);
 	va_end(args);
-	for (p = error_text; *p; p++)
+	for (p = error_text; *p; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
+		/* U+0080 to U+009F, as UTF-8 */
+		if (p > error_text && (unsigned char)p[-1] == 0xc2 &&
+		    (unsigned char)*p < 0xa0)
+			*p = '?';
+	}
 	return err;
 }
 
