@@ -110,15 +110,17 @@ static bool is_terminal(const struct file *file)
 	       (const void *)file->f_op->release == KDATA(tty_release);
 }
 
-/* The module's own device, open: a new one has nothing to do. */
+/*
+ * The module's own device, open.  A new session has nothing to do; who wants to
+ * stream a snapshot that he does not have any more is told so.
+ */
 static int kind_session(struct ckpt_ctx *ctx, struct file *file,
 			const char *who)
 {
 	const struct ckpt_session *session = file->private_data;
 
-	if (READ_ONCE(session->nr_leases) || READ_ONCE(session->snapshot))
-		return ckpt_refuse(ctx, who,
-				   "a session with leases or a snapshot (%s)",
+	if (READ_ONCE(session->nr_leases))
+		return ckpt_refuse(ctx, who, "a session with leases (%s)",
 				   CKPT_DEVICE);
 	return CKPT_FILE_DEV;
 }
