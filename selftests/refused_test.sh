@@ -140,6 +140,7 @@ f = open("/dev/ckpt", "r+b", buffering=0)
 kill = os.open(group + "/cgroup.kill", os.O_WRONLY)
 fcntl.ioctl(f, 1 << 30 | 16 << 16 | 0xb7 << 8 | 3, struct.pack("IiQ", 16, kill, 0))
 os.close(kill)
+os.rmdir(group)
 PY
 refused proc_file 'file system of type proc' <<'PY'
 f = open("/proc/self/status")
