@@ -122,6 +122,15 @@ struct ckpt_tree_task *ckpt_tree_lookup(struct ckpt_ctx *ctx, s32 pid)
 	return found ? *found : NULL;
 }
 
+/*
+ * What is the same for all in a group.  Who was in the foreground is each one's own:
+ * one may have given up the terminal, and the shell may change it at any time.
+ */
+static u32 group_flags(const struct ckpt_hdr_tree_task *r)
+{
+	return r->flags & ~CKPT_TREE_FOREGROUND;
+}
+
 static int check_thread(struct ckpt_ctx *ctx, const struct ckpt_tree_task *t)
 {
 	const struct ckpt_hdr_tree_task *r = &t->rec, *l;
@@ -129,8 +138,8 @@ static int check_thread(struct ckpt_ctx *ctx, const struct ckpt_tree_task *t)
 
 	l = &leader->rec; /* the row before is of its process */
 	if (r->signal_objref != l->signal_objref || r->pgid != l->pgid ||
-	    r->sid != l->sid || r->flags != l->flags || r->ppid != l->ppid ||
-	    r->parent_tid != l->parent_tid)
+	    r->sid != l->sid || group_flags(r) != group_flags(l) ||
+	    r->ppid != l->ppid || r->parent_tid != l->parent_tid)
 		return ckpt_fail(ctx, -EINVAL, "tree",
 				 "thread %d differs from its process", r->pid);
 	if (t - tree_of(ctx) > 1 && !t[-1].rec.exit_state)
@@ -448,7 +457,7 @@ static int groups_check(struct ckpt_ctx *ctx)
 		const struct ckpt_hdr_tree_task *b = &by_pgid[i]->rec;
 
 		if (a->pgid == b->pgid &&
-		    (a->sid != b->sid || a->flags != b->flags))
+		    (a->sid != b->sid || group_flags(a) != group_flags(b)))
 			err = ckpt_fail(ctx, -EINVAL, "tree",
 					"process group %d is in two sessions",
 					a->pgid);

@@ -154,4 +154,28 @@ TEST_F(image, lies_of_what_tasks_share)
 	ASSERT_EQ(0, ct_join(ct));
 }
 
+/*
+ * Who was in the foreground is each one's own: of a group one may have given up the
+ * terminal, and the shell may take it away while the rows are made.
+ */
+TEST_F(image, foreground_is_not_the_groups)
+{
+	struct ct *ct = &self->ct;
+	struct ib ib;
+
+	if (getenv("CT_SKIP_CHECKPOINT"))
+		SKIP(return, "nothing without a checkpoint");
+	ASSERT_EQ(0, ct_start(ct, two_of_two, NULL));
+	ASSERT_EQ(0, ct_reach(ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(ct, CT_KILL));
+	ASSERT_EQ(0, ie_load(&ib, ct->img));
+	IE_REC(&ib, tree_task, CHILD)->flags ^= CKPT_TREE_FOREGROUND;
+	IE_REC(&ib, tree_task, ITS_THREAD)->flags ^= CKPT_TREE_FOREGROUND;
+	ASSERT_EQ(0, ie_store(&ib, ct->img));
+	ib_free(&ib);
+	ct_go(ct, 1);
+	ASSERT_EQ(0, ct_restart(ct));
+	EXPECT_EQ(0, ct_join(ct));
+}
+
 TEST_HARNESS_MAIN
