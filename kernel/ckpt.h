@@ -405,6 +405,7 @@ int ckpt_sigpending_save(struct ckpt_ctx *ctx, struct task_struct *t,
 int ckpt_sigpending_restore(struct ckpt_ctx *ctx, u32 nr,
 			    struct ckpt_hdr_siginfo **infos);
 /* queues them to current; every signal must be blocked by then */
+int ckpt_sigpending_limit(struct ckpt_ctx *ctx, u32 nr);
 int ckpt_sigpending_commit(struct ckpt_ctx *ctx,
 			   const struct ckpt_hdr_siginfo *infos, u32 nr,
 			   bool shared);

@@ -196,11 +196,17 @@ static int siginfo_check(struct ckpt_ctx *ctx,
 	return 0;
 }
 
-/*
- * Queued signals of all tasks count against the user's limit.  Asked for in time,
- * since the commit can't fail halfway without ending the task.
+/**
+ * ckpt_sigpending_limit() - note that so many signals are going to be queued
+ * @ctx: restart
+ * @nr: how many; each POSIX timer has one, too
+ *
+ * Those of all tasks count against the user's limit.  Asked for in time, since
+ * the commit can't fail halfway without ending the task.
+ *
+ * Return: 0, or a negative errno that has been reported.
  */
-static int sigpending_limit(struct ckpt_ctx *ctx, u32 nr)
+int ckpt_sigpending_limit(struct ckpt_ctx *ctx, u32 nr)
 {
 	unsigned long limit = rlimit(RLIMIT_SIGPENDING);
 	unsigned long used = get_rlimit_value(current_ucounts(),
@@ -211,7 +217,7 @@ static int sigpending_limit(struct ckpt_ctx *ctx, u32 nr)
 	if (limit == RLIM_INFINITY || (used <= limit && *all <= limit - used))
 		return 0;
 	return ckpt_fail(ctx, -EAGAIN, "pending signal",
-			 "%llu signals besides the user's %lu are above the caller's RLIMIT_SIGPENDING of %lu",
+			 "%llu signals (and timers) besides the user's %lu are above the caller's RLIMIT_SIGPENDING of %lu",
 			 *all, used, limit);
 }
 
@@ -236,7 +242,7 @@ int ckpt_sigpending_restore(struct ckpt_ctx *ctx, u32 nr,
 	if (nr > CKPT_SIGINFOS_MAX)
 		return ckpt_fail(ctx, -EINVAL, "pending signal",
 				 "%u of them are too many", nr);
-	err = sigpending_limit(ctx, nr);
+	err = ckpt_sigpending_limit(ctx, nr);
 	if (err)
 		return err;
 	array = kvmalloc_array(nr, sizeof(*array), GFP_KERNEL_ACCOUNT);

@@ -381,6 +381,9 @@ int ckpt_timers_restore(struct ckpt_ctx *ctx, u32 nr,
 	if (nr > CKPT_TIMERS_MAX)
 		return ckpt_fail(ctx, -EINVAL, "POSIX timer",
 				 "%u of them are too many", nr);
+	err = ckpt_sigpending_limit(ctx, nr);
+	if (err)
+		return err;
 	list->timer = kvmalloc_array(nr, sizeof(*list->timer),
 				     GFP_KERNEL_ACCOUNT);
 	if (!list->timer)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -420,5 +421,37 @@ static int process_clock_timer_rings(struct ct_shared *s, void *arg)
 }
 
 CT_ROUND_TRIP(timer, process_clock_timer_rings)
+
+/* ---- limits ---- */
+
+#define MANY 200
+
+static int many(struct ct_shared *s, void *arg)
+{
+	int i;
+
+	for (i = 0; i < MANY; i++)
+		CT_CHECK(s, create(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0) >= 0);
+	ct_step(s, 1);
+	return 0;
+}
+
+/* The signal of a timer counts from the beginning: asked for before the commit. */
+TEST_F(timer, are_within_the_callers_limit)
+{
+	struct ct *ct = &self->ct;
+
+	if (getenv("CT_SKIP_CHECKPOINT"))
+		SKIP(return, "nothing without a checkpoint");
+	ASSERT_EQ(0, ct_start(ct, many, NULL));
+	ASSERT_EQ(0, ct_reach(ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(ct, CT_KILL));
+	EXPECT_EQ(1, ct_tool(ct, "prlimit", "--sigpending=100", "restart", "-i",
+			     ct->img, NULL));
+	EXPECT_NE(NULL, strstr(ct->err, "RLIMIT_SIGPENDING of 100"));
+	ct_go(ct, 1);
+	EXPECT_EQ(0, ct_restart(ct));
+	EXPECT_EQ(0, ct_join(ct));
+}
 
 TEST_HARNESS_MAIN
