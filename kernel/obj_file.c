@@ -668,22 +668,6 @@ struct ckpt_staged_file *ckpt_file_stage(struct ckpt_ctx *ctx, int objref,
 }
 
 /**
- * ckpt_file_staged() - the open file of a FILE of the image, for mappings
- * @ctx: restart
- * @objref: of the FILE, not trusted
- * @who: what it is for, in messages
- *
- * Return: open file, borrowed from the objhash, or an ERR_PTR() of an error
- * that has been reported.
- */
-struct file *ckpt_file_staged(struct ckpt_ctx *ctx, int objref, const char *who)
-{
-	struct ckpt_staged_file *sf = ckpt_file_stage(ctx, objref, who);
-
-	return IS_ERR(sf) ? ERR_CAST(sf) : sf->file;
-}
-
-/**
  * ckpt_file_forced() - whether a file that differs is to be taken as it is
  * @ctx: restart
  * @sf: staged FILE

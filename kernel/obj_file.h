@@ -44,9 +44,6 @@ struct ckpt_staged_file {
  */
 struct ckpt_staged_file *ckpt_file_stage(struct ckpt_ctx *ctx, int objref,
 					 const char *who);
-/* The same, and only the open file. */
-struct file *ckpt_file_staged(struct ckpt_ctx *ctx, int objref,
-			      const char *who);
 /* The caller takes it as it is, though it differs (@how). */
 bool ckpt_file_forced(struct ckpt_ctx *ctx, struct ckpt_staged_file *sf,
 		      const char *how);

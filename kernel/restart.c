@@ -458,10 +458,16 @@ static int scratch_map(struct ckpt_ctx *ctx)
 	return 0;
 }
 
-static void scratch_unmap(struct ckpt_ctx *ctx)
+/* Among those of other threads, it takes one more area to take it out. */
+static int scratch_unmap(struct ckpt_ctx *ctx)
 {
-	vm_munmap((unsigned long)ctx->restart->scratch, CKPT_SCRATCH_SIZE);
+	int err = vm_munmap((unsigned long)ctx->restart->scratch,
+			    CKPT_SCRATCH_SIZE);
+
 	ctx->restart->scratch = NULL;
+	return err ? ckpt_fail(ctx, err, "memory",
+			       "cannot unmap what the restart has used") :
+		     0;
 }
 
 /* All but those that can't be: here sigprocmask() would block SIGKILL, too. */
@@ -548,7 +554,8 @@ static int step_finish(struct ckpt_ctx *ctx, long *ret)
 		err = ckpt_cred_commit(ctx);
 	if (!err)
 		err = ckpt_task_commit_late(ctx, img);
-	scratch_unmap(ctx);
+	if (!err)
+		err = scratch_unmap(ctx);
 	if (!err && ckpt_tree_owns(ctx, CKPT_OBJ_MM))
 		err = ckpt_mm_commit_flags(ctx, staged[CKPT_OBJ_MM]);
 	if (!err)
