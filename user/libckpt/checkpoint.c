@@ -213,9 +213,10 @@ static int checkpoint_finish(struct checkpoint_run *run)
 {
 	int err;
 
-	if (run->opts->kill) {
+	/* if there is no image in the end, it runs on */
+	if (run->opts->kill || run->opts->frozen) {
 		err = checkpoint_commit(run);
-		if (!err)
+		if (!err && run->opts->kill)
 			err = ckpt_freeze_kill(run->fz, DIE_MS);
 		return err ? err : checkpoint_leave(run);
 	}

@@ -119,6 +119,7 @@ void ckpt_pids_free(struct ckpt_pids *set)
 static int add_numbers(const char *path, struct ckpt_pids *out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	bool number = false;
 	char text[4096];
 	ssize_t n, i;
 	pid_t pid = 0;
@@ -129,11 +130,13 @@ static int add_numbers(const char *path, struct ckpt_pids *out)
 		for (i = 0; i < n && err >= 0; i++) {
 			if (text[i] >= '0' && text[i] <= '9') {
 				pid = 10 * pid + text[i] - '0';
+				number = true;
 				continue;
 			}
-			if (pid)
+			if (number)
 				err = ckpt_pids_add(out, pid);
 			pid = 0;
+			number = false;
 		}
 	if (n < 0 && err >= 0)
 		err = -errno;
@@ -229,7 +232,7 @@ int ckpt_descendants(pid_t root, struct ckpt_pids *out)
  * ckpt_group_processes() - the processes of a cgroup
  * @dir: its directory
  * @below: also those of the groups so many levels below it
- * @out: they are added
+ * @out: they are added; 0 stands for those outside the caller's pid namespace
  *
  * Return: 0 or a negative errno (without text).
  */

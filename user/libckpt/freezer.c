@@ -457,7 +457,8 @@ static void let_strangers_go(struct ckpt_freeze *fz)
 		ckpt_pids_clear(&there);
 		ckpt_group_processes(ice->dir, 0, &there);
 		for (i = 0; i < there.nr; i++)
-			if (!ckpt_pids_have(&fz->tree, there.pid[i]))
+			if (there.pid[i] && /* 0 would be this tool */
+			    !ckpt_pids_have(&fz->tree, there.pid[i]))
 				ckpt_cgroup_move(ice->home, there.pid[i]);
 	}
 	ckpt_pids_free(&there);
@@ -607,18 +608,84 @@ static void let_die(struct ckpt_freeze *fz)
 					  fz->freezer->thaw);
 }
 
-static int kill_one(pid_t pid)
+/*
+ * Whether the process that has this number now is one of the tree: nobody else
+ * is in the ice.
+ *
+ * Return: 1; 0: it has ended; or a negative errno.
+ */
+static int is_member(const struct ckpt_freeze *fz, pid_t pid)
 {
-	int fd = ckpt_pidfd_open(pid), err;
+	pid_t thread = living_thread(pid);
+	char path[PATH_MAX];
+	size_t i;
+	int err;
+
+	if (!thread)
+		return 0;
+	err = fz->freezer->path(thread, path, sizeof(path));
+	if (err)
+		return living_thread(pid) == thread ? err : 0;
+	for (i = 0; i < fz->nr_ice; i++)
+		if (is_below(path, fz->ice[i].path))
+			return 1;
+	return 0;
+}
+
+/*
+ * A member of the tree, by a descriptor.
+ *
+ * Return: the descriptor; -ESRCH: it has ended; or another negative errno.
+ */
+static int member_open(const struct ckpt_freeze *fz, pid_t pid, bool killed)
+{
+	int fd = ckpt_pidfd_open(pid), ret;
 
 	/* EINVAL: it is gone, but a group or session still goes by its pid */
-	if (fd == -ESRCH || fd == -EINVAL)
-		return 0;
 	if (fd < 0)
+		return fd == -EINVAL ? -ESRCH : fd;
+	ret = is_member(fz, pid);
+	/* version 1 has it in no group while it exits */
+	if (!ret && killed && ckpt_process_exits(pid))
+		ret = 1;
+	if (ret > 0)
 		return fd;
-	err = ckpt_pidfd_kill(fd, SIGKILL);
 	close(fd);
-	return err == -ESRCH ? 0 : err;
+	return ret ?: -ESRCH;
+}
+
+static int kill_one(const struct ckpt_freeze *fz, pid_t pid)
+{
+	int fd = member_open(fz, pid, false), err = fd;
+
+	if (fd >= 0) {
+		err = ckpt_pidfd_kill(fd, SIGKILL);
+		close(fd);
+	}
+	if (!err || err == -ESRCH)
+		return 0;
+	return ckpt_set_error(err, "pid %d: cannot kill it: %s", pid,
+			      strerror(-err));
+}
+
+static int await_one(const struct ckpt_freeze *fz, pid_t pid, int timeout_ms)
+{
+	int fd = member_open(fz, pid, true);
+	int ended = fd == -ESRCH ? 1 : fd;
+
+	if (fd >= 0) {
+		ended = ckpt_pidfd_wait(fd, timeout_ms);
+		close(fd);
+	}
+	if (ended > 0)
+		return 0;
+	if (!ended)
+		return ckpt_set_error(-ETIMEDOUT,
+				      "pid %d: the image is whole, it was killed, but it has not ended: it waits in the kernel (state D in ps?), or somebody else has frozen it",
+				      pid);
+	return ckpt_set_error(ended,
+			      "pid %d: the image is whole, it was killed, but is not seen to end: %s",
+			      pid, strerror(-ended));
 }
 
 /**
@@ -626,31 +693,22 @@ static int kill_one(pid_t pid)
  * @fz: frozen tree
  * @timeout_ms: how long to wait until a process is gone
  *
- * Nobody else: what is below the process while it is frozen is its tree.
+ * Those that were frozen, wherever they are in the tree by now, and nobody else.
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno; -ETIMEDOUT: one has not ended.
  */
 int ckpt_freeze_kill(struct ckpt_freeze *fz, int timeout_ms)
 {
-	int fd, one, err = ckpt_descendants(fz->pid, &fz->tree);
+	int one, err = 0;
 	size_t i;
 
-	if (err)
-		return err;
 	for (i = 0; i < fz->tree.nr; i++) {
-		one = kill_one(fz->tree.pid[i]);
-		if (one && !err)
-			err = ckpt_set_error(one, "pid %d: cannot kill it: %s",
-					     fz->tree.pid[i], strerror(-one));
+		one = kill_one(fz, fz->tree.pid[i]);
+		err = err ?: one;
 	}
 	let_die(fz);
-	for (i = 0; i < fz->tree.nr && !err; i++) {
-		fd = ckpt_pidfd_open(fz->tree.pid[i]);
-		if (fd < 0)
-			continue;
-		ckpt_pidfd_wait(fd, timeout_ms);
-		close(fd);
-	}
+	for (i = 0; i < fz->tree.nr && !err; i++)
+		err = await_one(fz, fz->tree.pid[i], timeout_ms);
 	return err;
 }
 

@@ -87,6 +87,7 @@ int ckpt_process_state(pid_t tid);
 int ckpt_process_start(pid_t pid, unsigned long long *ticks);
 int ckpt_pidfd_open(pid_t pid);
 int ckpt_pidfd_kill(int pidfd, int sig);
+bool ckpt_process_exits(pid_t tid);
 int ckpt_pidfd_wait(int pidfd, int timeout_ms);
 
 /* stop.c */

@@ -257,7 +257,7 @@ static int sync_fd(int fd)
 		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 		return 0;
 	}
-	if (errno == EINVAL || errno == EROFS)
+	if (errno == EINVAL)
 		return 0;
 	return -errno;
 }

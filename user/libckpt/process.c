@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "lib.h"
 
+#define PF_EXITING 0x00000004U
 #define PF_KTHREAD 0x00200000U
 
 /**
@@ -95,6 +96,19 @@ int ckpt_process_state(pid_t tid)
 	int err = read_stat(tid, &stat);
 
 	return err ? err : stat.state;
+}
+
+/**
+ * ckpt_process_exits() - whether a thread is on its way out, or has gone
+ * @tid: thread
+ *
+ * Return: true if so.
+ */
+bool ckpt_process_exits(pid_t tid)
+{
+	struct stat_line stat;
+
+	return read_stat(tid, &stat) || stat.flags & PF_EXITING;
 }
 
 /**

@@ -208,7 +208,7 @@ static int link_latest(struct series *s, const char *image)
 		unlinkat(s->dir, name, 0);
 		return err;
 	}
-	if (fsync(s->dir) && errno != EINVAL && errno != EROFS)
+	if (fsync(s->dir) && errno != EINVAL)
 		return series_failed(s, "", "cannot be written to disk");
 	return 0;
 }

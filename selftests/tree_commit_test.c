@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens to a tree while its image is written to the disk, before --kill
+ * ends it: libckpt, with an fsync() of our own.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <ckpt.h>
+#include "kselftest_harness.h"
+#include "ckpt_test.h"
+
+#define GENERATIONS 3
+
+struct family {
+	volatile pid_t pid[GENERATIONS];
+};
+
+static struct family *family;
+static pid_t victim; /* dies in fsync(), and is reaped */
+static int sync_error;
+
+int fsync(int fd)
+{
+	if (victim) {
+		kill(victim, SIGKILL);
+		/* its parent is frozen: it stays a zombie */
+		ct_sleep_ms(200);
+		victim = 0;
+	}
+	if (sync_error) {
+		errno = sync_error;
+		return -1;
+	}
+	return syscall(SYS_fsync, fd);
+}
+
+static void live(void)
+{
+	int i;
+
+	for (i = 0; i < GENERATIONS; i++) {
+		family->pid[i] = getpid();
+		if (i + 1 == GENERATIONS || fork())
+			break;
+	}
+	for (;;)
+		pause();
+}
+
+CT_FIXTURE(commit)
+
+static int begin(struct ct *ct)
+{
+	int tries;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	victim = 0;
+	sync_error = 0;
+	family = mmap(NULL, sizeof(*family), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (family == MAP_FAILED)
+		return -1;
+	if (!fork()) {
+		setsid();
+		close_range(0, ~0U, 0);
+		open("/dev/null", O_RDWR);
+		open("/dev/null", O_RDWR);
+		open("/dev/null", O_RDWR);
+		live();
+	}
+	for (tries = 0; !family->pid[GENERATIONS - 1]; tries++) {
+		if (tries > 1000)
+			return ct_say("the tree does not start");
+		ct_sleep_ms(10);
+	}
+	return 0;
+}
+
+static int save(struct ct *ct, unsigned int kill, unsigned int frozen)
+{
+	struct ckpt_checkpoint_opts opts = {
+		.pid = family->pid[0],
+		.out = ct->img,
+		.kill = kill,
+		.frozen = frozen,
+	};
+	int ret = ckpt_checkpoint(&opts);
+
+	if (ret < 0)
+		ct_say("%s", ckpt_error());
+	return ret;
+}
+
+/* How many of the tree live; they come to us when their parents end. */
+static int living(void)
+{
+	int i, n = 0;
+
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	for (i = 0; i < GENERATIONS; i++)
+		n += !kill(family->pid[i], 0);
+	return n;
+}
+
+static bool is_frozen(pid_t pid)
+{
+	char path[64], *text;
+	bool frozen;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	text = ct_read_file(path);
+	frozen = text && strstr(text, "ckpt");
+	free(text);
+	return frozen;
+}
+
+static void end(void)
+{
+	int i;
+
+	for (i = 0; i < GENERATIONS; i++)
+		kill(family->pid[i], SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	munmap(family, sizeof(*family));
+}
+
+TEST_F(commit, who_has_lost_its_parent_dies_too)
+{
+	ASSERT_EQ(0, begin(&self->ct));
+	victim = family->pid[1];
+	EXPECT_LT(0, save(&self->ct, 1, 0));
+	EXPECT_EQ(0, living());
+	end();
+}
+
+TEST_F(commit, the_others_die_if_the_first_has)
+{
+	ASSERT_EQ(0, begin(&self->ct));
+	victim = family->pid[0];
+	EXPECT_LT(0, save(&self->ct, 1, 0));
+	EXPECT_EQ(0, living());
+	end();
+}
+
+/* No image: nobody dies, and nobody stays frozen. */
+static void fails(struct __test_metadata *_metadata, struct ct *ct, int error,
+		  unsigned int kill)
+{
+	ASSERT_EQ(0, begin(ct));
+	sync_error = error;
+	EXPECT_EQ(-error, save(ct, kill, !kill));
+	sync_error = 0;
+	EXPECT_EQ(GENERATIONS, living());
+	EXPECT_FALSE(is_frozen(family->pid[0]));
+	EXPECT_EQ(-1, access(ct->img, F_OK));
+	end();
+}
+
+TEST_F(commit, an_image_that_fails_kills_nobody)
+{
+	fails(_metadata, &self->ct, EIO, 1);
+}
+
+TEST_F(commit, a_disk_that_has_become_read_only_fails)
+{
+	fails(_metadata, &self->ct, EROFS, 1);
+}
+
+TEST_F(commit, an_image_that_fails_leaves_nobody_frozen)
+{
+	fails(_metadata, &self->ct, EIO, 0);
+}
+
+TEST_HARNESS_MAIN
