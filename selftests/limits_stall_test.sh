@@ -156,6 +156,14 @@ result $? a_log_that_nobody_reads
 within 20 test -s status
 [ "$(cat status 2>/dev/null)" = 0 ] && runs_on
 result $? messages_that_nobody_reads status
+# With the program frozen, and for so long that there is something to tell.
+rm -f status
+mkfifo slow
+(sleep 3; exec cat) <slow >image &
+{ timeout 20 checkpoint --progress --stop-copy "$program" >slow 2>log; echo $? >status; } &
+within 20 test -s status
+[ "$(cat status 2>/dev/null)" = 0 ] && ckptinfo --check image >/dev/null && runs_on
+result $? progress_that_nobody_reads status
 kill -KILL "$log_reader" "$reader"
 
 # ---- a restart that nobody feeds ----

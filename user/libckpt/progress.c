@@ -8,6 +8,8 @@
  * A checkpoint is interrupted by a signal, which must come to the thread that
  * is in the ioctl.  A restart waits for its task and is ended by killing that:
  * there the signals are for the thread beside it.
+ *
+ * Where nobody reads, lines are left out: a program may be frozen meanwhile.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -16,12 +18,15 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 #include "lib.h"
 
 #define LOOK_MS 200
 #define FIRST_SECONDS 1 /* nobody waits for less */
 #define LINE_SECONDS 1
+#define TEXT_MAX 160
+#define STUCK_NS 200000000 /* a line is written in less */
 
 struct ckpt_progress {
 	FILE *to;
@@ -104,31 +109,41 @@ static size_t columns(FILE *to)
 	return ws.ws_col - 1;
 }
 
+/* Not by way of the stream, whose lock a thread that is cancelled would keep. */
+static void line_write(FILE *to, const char *text, size_t len)
+{
+	struct pollfd out = { .fd = fileno(to), .events = POLLOUT };
+
+	if (poll(&out, 1, 0) > 0 && write(out.fd, text, len) < 0)
+		return; /* as good as nobody */
+}
+
 static void line_show(struct ckpt_progress *p,
 		      const struct ckpt_ioc_progress *at)
 {
-	char line[160];
-	size_t len = line_make(p, at, line, sizeof(line)), max;
+	size_t max = p->terminal ? columns(p->to) : TEXT_MAX, len;
+	char line[TEXT_MAX], text[TEXT_MAX + 16];
+	int n;
 
-	if (!p->terminal) {
-		fprintf(p->to, "%s\n", line);
-	} else {
-		max = columns(p->to);
-		if (len > max)
-			len = max;
-		fprintf(p->to, "\r%-*.*s",
-			(int)(p->shown < max ? p->shown : max), (int)len, line);
+	len = line_make(p, at, line, sizeof(line));
+	if (len > max)
+		len = max;
+	n = snprintf(text, sizeof(text), "%s%-*.*s%s", p->terminal ? "\r" : "",
+		     (int)(p->shown < max ? p->shown : max), (int)len, line,
+		     p->terminal ? "" : "\n");
+	line_write(p->to, text, n);
+	if (p->terminal)
 		p->shown = len;
-	}
-	fflush(p->to);
 }
 
 static void line_erase(struct ckpt_progress *p)
 {
-	if (!p->shown)
-		return;
-	fprintf(p->to, "\r%*s\r", (int)p->shown, "");
-	fflush(p->to);
+	char text[TEXT_MAX + 16];
+
+	if (p->shown)
+		line_write(p->to, text,
+			   snprintf(text, sizeof(text), "\r%*s\r",
+				    (int)p->shown, ""));
 }
 
 static void look(struct ckpt_progress *p, const struct ckpt_ioc_progress *at)
@@ -223,12 +238,20 @@ struct ckpt_progress *ckpt_progress_start(FILE *to, const char *name, int dev,
  */
 bool ckpt_progress_stop(struct ckpt_progress *p)
 {
+	struct timespec until;
 	bool told;
 
 	if (!p)
 		return false;
 	eventfd_write(p->stop, 1);
-	pthread_join(p->thread, NULL);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += STUCK_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	if (pthread_timedjoin_np(p->thread, NULL, &until)) {
+		pthread_cancel(p->thread); /* it is in write() */
+		pthread_join(p->thread, NULL);
+	}
 	if (p->signals)
 		pthread_sigmask(SIG_SETMASK, &p->mask, NULL);
 	close(p->stop);
@@ -247,12 +270,15 @@ void ckpt_progress_sum(FILE *to, const char *name,
 		       const struct ckpt_stats *stats)
 {
 	double seconds = stats->total_ns / 1e9;
-	char bytes[32], speed[32];
+	char bytes[32], speed[32], stopped[64] = "", text[TEXT_MAX];
+	int n;
 
 	bytes_text(stats->bytes, bytes, sizeof(bytes));
 	bytes_text(stats->bytes / seconds, speed, sizeof(speed));
-	fprintf(to, "%s: %s in %.1f s, %s/s", name, bytes, seconds, speed);
 	if (stats->stopped)
-		fprintf(to, ", stopped for %.1f ms", stats->stop_ns / 1e6);
-	fputc('\n', to);
+		snprintf(stopped, sizeof(stopped), ", stopped for %.1f ms",
+			 stats->stop_ns / 1e6);
+	n = snprintf(text, sizeof(text), "%s: %s in %.1f s, %s/s%s\n", name,
+		     bytes, seconds, speed, stopped);
+	line_write(to, text, n);
 }
