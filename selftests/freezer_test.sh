@@ -49,18 +49,17 @@ restart -i image 2>message
 [ $? = 3 ]
 result $? comes_back
 start perl "$dir/obedient.pl"
-mkdir "$groups/home"
-echo "$program" >"$groups/home/cgroup.procs"
-checkpoint --frozen -o image "$program" 2>message && in_group "$program" "/home/ckpt-frozen.$program" &&
-	frozen "home/ckpt-frozen.$program"
+mkdir "$groups/home" "$groups/it's home"
+echo "$program" >"$groups/it's home/cgroup.procs"
+checkpoint --frozen -o image "$program" 2>message && in_group "$program" "/it's home/ckpt-frozen.$program" &&
+	frozen "it's home/ckpt-frozen.$program"
 result $? left_frozen
-file=$(sed -n 's/.*echo THAWED > //p' message)
-echo THAWED >"$file"
+eval "$(sed -n 's/.*to thaw it: //p' message)"
 rm -f beat
 within 5 test -e beat
 result $? thawed_as_told
 echo "$program" >"$groups/cgroup.procs"
-rmdir "$groups/home/ckpt-frozen.$program"
+rmdir "$groups/it's home/ckpt-frozen.$program" "$groups/it's home"
 
 # ---- frozen already ----
 echo "$program" >"$groups/home/cgroup.procs"

@@ -80,17 +80,31 @@ static void quote(char *to, size_t size, const char *from)
 	*to = 0;
 }
 
+/* json-c does not bear what it could not make. */
+static struct json_object *needed(struct json_object *o)
+{
+	if (o)
+		return o;
+	fputs("ckptinfo: out of memory\n", stderr);
+	exit(1);
+}
+
 static void put_str(struct json_object *o, const char *key, const char *s)
 {
 	char text[4 * CKPT_PATH_MAX + 4 * MB_LEN_MAX + 1];
 
 	quote(text, sizeof(text), s);
-	json_object_object_add(o, key, json_object_new_string(text));
+	json_object_object_add(o, key, needed(json_object_new_string(text)));
+}
+
+static void put_bool(struct json_object *o, const char *key, bool yes)
+{
+	json_object_object_add(o, key, needed(json_object_new_boolean(yes)));
 }
 
 static void put_num(struct json_object *o, const char *key, int64_t n)
 {
-	json_object_object_add(o, key, json_object_new_int64(n));
+	json_object_object_add(o, key, needed(json_object_new_int64(n)));
 }
 
 static void put_hex(struct json_object *o, const char *key, uint64_t n)
@@ -152,7 +166,7 @@ static int64_t known(struct info *in, const char *kind, int64_t number,
 	v = json_object_object_get(in->known, key);
 	if (v)
 		return json_object_get_int64(v);
-	json_object_object_add(in->known, key, json_object_new_int64(first));
+	put_num(in->known, key, first);
 	return first;
 }
 
@@ -169,7 +183,7 @@ static void put_shared(struct info *in, struct json_object *o,
 		{ "fs", t->fs_objref },
 		{ "sighand", t->sighand_objref },
 	};
-	struct json_object *shared = json_object_new_object();
+	struct json_object *shared = needed(json_object_new_object());
 	size_t i, n = 0;
 	char text[128];
 	int64_t owner;
@@ -197,7 +211,7 @@ static void put_shared(struct info *in, struct json_object *o,
 
 static void add_tree_task(struct info *in, const struct ckpt_hdr_tree_task *t)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = needed(json_object_new_object());
 
 	put_num(o, "pid", t->pid);
 	put_num(o, "ppid", t->ppid);
@@ -210,15 +224,9 @@ static void add_tree_task(struct info *in, const struct ckpt_hdr_tree_task *t)
 	put_str(o, "state", t->exit_state ? "zombie" : "alive");
 	if (t->exit_state)
 		put_num(o, "exit_code", t->exit_code);
-	json_object_object_add(o, "pgid_outside",
-			       json_object_new_boolean(t->flags &
-						       CKPT_TREE_PGID_OUTSIDE));
-	json_object_object_add(o, "sid_outside",
-			       json_object_new_boolean(t->flags &
-						       CKPT_TREE_SID_OUTSIDE));
-	json_object_object_add(o, "foreground",
-			       json_object_new_boolean(t->flags &
-						       CKPT_TREE_FOREGROUND));
+	put_bool(o, "pgid_outside", t->flags & CKPT_TREE_PGID_OUTSIDE);
+	put_bool(o, "sid_outside", t->flags & CKPT_TREE_SID_OUTSIDE);
+	put_bool(o, "foreground", t->flags & CKPT_TREE_FOREGROUND);
 	put_shared(in, o, t);
 	if (t->cgroup_len > 1)
 		put_str(o, "cgroup", (const char *)&t->pids[t->nr_levels]);
@@ -268,7 +276,7 @@ static void put_open_flags(struct json_object *o, uint32_t flags)
 
 static void add_file(struct info *in, const struct ckpt_hdr_file *f)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = needed(json_object_new_object());
 	char key[24];
 
 	put_num(o, "objref", f->objref);
@@ -285,13 +293,11 @@ static void add_file(struct info *in, const struct ckpt_hdr_file *f)
 
 static void add_fd(struct info *in, const struct ckpt_hdr_fd *f)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = needed(json_object_new_object());
 
 	put_num(o, "fd", f->fd);
 	put_num(o, "file_objref", f->file_objref);
-	json_object_object_add(o, "cloexec",
-			       json_object_new_boolean(f->flags &
-						       CKPT_FD_CLOEXEC));
+	put_bool(o, "cloexec", f->flags & CKPT_FD_CLOEXEC);
 	json_object_array_add(in->fds, o);
 }
 
@@ -306,9 +312,14 @@ static const char *area_kind(uint32_t kind)
 
 static void add_vma(struct info *in, const struct ckpt_hdr_vma *v)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o;
 	char prot[4] = "---";
 
+	in->nr_areas++;
+	in->area_bytes += v->end - v->start;
+	if (in->mode != JSON)
+		return;
+	o = needed(json_object_new_object());
 	if (v->prot & PROT_READ)
 		prot[0] = 'r';
 	if (v->prot & PROT_WRITE)
@@ -326,8 +337,6 @@ static void add_vma(struct info *in, const struct ckpt_hdr_vma *v)
 		put_str(o, "name", v->name);
 	json_object_array_add(in->areas, o);
 	in->area = o;
-	in->nr_areas++;
-	in->area_bytes += v->end - v->start;
 }
 
 static void add_pgarr(struct info *in, const struct ckpt_hdr_pgarr *p)
@@ -369,11 +378,24 @@ static void add_record(struct info *in, const struct ckpt_hdr *rec)
 		       ckpt_rec_name(rec->type));
 	if (in->mode != JSON)
 		return;
-	o = json_object_new_object();
+	o = needed(json_object_new_object());
 	put_str(o, "type", ckpt_rec_name(rec->type));
 	put_num(o, "offset", ckpt_image_offset(in->img));
 	put_num(o, "len", rec->len);
 	json_object_array_add(in->records, o);
+}
+
+static bool wanted(enum mode mode, int32_t type)
+{
+	switch (type) {
+	case CKPT_HDR_ERR:
+		return true;
+	case CKPT_HDR_TREE_TASK:
+	case CKPT_HDR_SIGNAL:
+		return mode == SUMMARY || mode == TREE || mode == JSON;
+	default:
+		return mode == SUMMARY || mode == JSON;
+	}
 }
 
 static void add(struct info *in, const struct ckpt_hdr *rec)
@@ -381,6 +403,9 @@ static void add(struct info *in, const struct ckpt_hdr *rec)
 	in->nr_records++;
 	in->bytes += rec->len;
 	add_record(in, rec);
+	/* no memory for what nobody will see: there may be millions */
+	if (!wanted(in->mode, rec->type))
+		return;
 	switch (rec->type) {
 	case CKPT_HDR_HEADER:
 		add_header(in, (const void *)rec);
@@ -577,7 +602,7 @@ static void print(struct info *in)
 
 static struct json_object *new_array(struct info *in, const char *key)
 {
-	struct json_object *a = json_object_new_array();
+	struct json_object *a = needed(json_object_new_array());
 
 	json_object_object_add(in->all, key, a);
 	return a;
@@ -601,21 +626,26 @@ static int show(int fd, enum mode mode)
 	struct info in = { .mode = mode };
 	int err;
 
-	in.all = json_object_new_object();
+	in.all = needed(json_object_new_object());
 	in.tasks = new_array(&in, "tasks");
 	in.files = new_array(&in, "files");
 	in.fds = new_array(&in, "fds");
 	in.areas = new_array(&in, "areas");
 	if (mode == JSON)
 		in.records = new_array(&in, "records");
-	in.by_ref = json_object_new_object();
-	in.known = json_object_new_object();
+	in.by_ref = needed(json_object_new_object());
+	in.known = needed(json_object_new_object());
 	in.img = ckpt_image_open(fd);
 	err = in.img ? read_all(&in) : -ENOMEM;
 	if (err)
 		fprintf(stderr, "ckptinfo: %s\n", ckpt_error());
 	else
 		print(&in);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "ckptinfo: standard output: %s\n",
+			strerror(errno));
+		err = err ?: -EIO;
+	}
 	if (!err && in.error) {
 		if (mode == CHECK || mode == RECORDS)
 			fprintf(stderr,

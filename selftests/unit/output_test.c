@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,6 +80,61 @@ static void test_commit(void)
 	tap_ok((st.st_mode & 0777) == 0600, "which its owner alone may read");
 }
 
+/* What has our temporary name stays, whosever it is. */
+static void test_names(void)
+{
+	struct ckpt_output out;
+	char name[64];
+
+	snprintf(name, sizeof(name), ".img.%d.ckpt-tmp", getpid());
+	put(name, "another's");
+	tap_ok(!ckpt_output_open(&out, "img", -1) &&
+		       !ckpt_output_commit(&out, true),
+	       "a name that is in use is no hindrance");
+	tap_ok(holds(name, "another's") && count_files() == 2,
+	       "and stays what it is");
+	unlink(name);
+	put("img", "new");
+}
+
+/* In a child without rights: root may read everything. */
+static int fill_dropbox(void)
+{
+	struct ckpt_output out;
+	int err;
+
+	if (!getuid() && (setgid(65534) || setuid(65534)))
+		return 1;
+	prctl(PR_SET_DUMPABLE, 1);
+	if (mkdir("box/drop", 0300))
+		return 2;
+	err = ckpt_output_open(&out, "box/drop/img", -1);
+	err = err ?: ckpt_output_commit(&out, true);
+	if (err)
+		tap_note("%s", ckpt_error());
+	if (err || access("box/drop/img", F_OK))
+		return 3;
+	err = unlink("box/drop/img") || rmdir("box/drop");
+	return err ? 4 : 0;
+}
+
+static void test_dropbox(void)
+{
+	int status = -1;
+	pid_t child;
+
+	chmod(".", 0711);
+	mkdir("box", 0777);
+	chmod("box", 0777);
+	fflush(stdout);
+	child = fork();
+	if (!child)
+		_exit(fill_dropbox());
+	waitpid(child, &status, 0);
+	tap_ok(!status, "a directory may be for writing only (%#x)", status);
+	rmdir("box");
+}
+
 static void test_abort(void)
 {
 	struct ckpt_output out;
@@ -148,7 +204,9 @@ static void test_refused(void)
 
 static void test_log(void)
 {
-	const char *text = "a remark\nfd 3: no (pid 1, x, errno 95)\nmore\n";
+	const char *text =
+		"a remark\n/tmp/errno 5) is a name\nnote: and (errno 7)\n"
+		"fd 3: no (pid 1, x, errno 95)\nmore\n";
 	struct ckpt_log log;
 	char line[64];
 
@@ -183,6 +241,36 @@ static void test_error(void)
 	ckpt_set_error(-EIO, "%s", big);
 	tap_ok(strlen(ckpt_error()) < 2000, "long texts are cut");
 	free(big);
+}
+
+static int puts_as(const char *text, const char *want)
+{
+	char got[128] = "";
+	FILE *to = fmemopen(got, sizeof(got), "w");
+
+	ckpt_put(to, "%s is a name\n", text);
+	fclose(to);
+	return !strcmp(got, want);
+}
+
+static int word_is(const char *name, size_t size, const char *want)
+{
+	char word[64];
+
+	return !strcmp(ckpt_shell_word(name, word, size), want);
+}
+
+static void test_put(void)
+{
+	tap_ok(puts_as("a\033]0;b\nc", "a?]0;b?c is a name\n"),
+	       "nor do those of a name, but for the end of the line");
+	tap_ok(puts_as("\302\233m \303\244", "\302?m \303\244 is a name\n"),
+	       "nor those beyond ASCII, but letters do");
+	tap_ok(word_is("/a/b-1.c", 64, "/a/b-1.c"), "a plain word");
+	tap_ok(word_is("/a b;c", 64, "'/a b;c'"), "a word in quotes");
+	tap_ok(word_is("it's", 64, "'it'\\''s'"), "a quote in it");
+	tap_ok(word_is("", 64, "''"), "no word");
+	tap_ok(word_is("a b c d e f g", 10, "'a b'"), "a word that is cut off");
 }
 
 static void test_process(void)
@@ -225,12 +313,15 @@ static void test_device(void)
 int main(void)
 {
 	test_commit();
+	test_names();
+	test_dropbox();
 	test_abort();
 	test_link();
 	test_fifo();
 	test_refused();
 	test_log();
 	test_error();
+	test_put();
 	test_process();
 	test_device();
 	return tap_end();

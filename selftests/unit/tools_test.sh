@@ -87,6 +87,8 @@ refuses 2 '-Z: no such option' 'an unknown option among others' restart -vZW
 refuses 2 '--kill=x: it takes no value' 'a value that is not wanted' \
 	checkpoint --kill=x $job
 refuses 2 'one image at a time' 'ckptinfo: two images' ckptinfo good.img good.img
+refuses 1 'standard output: No space left' 'ckptinfo: a full disk' \
+	sh -c "'$bin/ckptinfo' -v good.img >/dev/full"
 refuses 2 'see restart --help' 'restart: a word' restart word
 refuses 2 'see restart --help' 'restart: no image' \
 	sh -c "'$bin/restart' <&-"

@@ -389,7 +389,7 @@ int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
 /**
  * ckpt_freeze_keep() - leave the processes frozen
  * @fz: frozen processes; freed
- * @path: filled with the paths of the files that thaw them, blanks between them
+ * @path: filled with the paths of the files that thaw them, as words for a shell
  * @size: of @path, in bytes
  *
  * Return: 0 or a negative errno; the processes stay frozen.

@@ -20,6 +20,8 @@
 #include <unistd.h>
 #include "lib.h"
 
+#define SWEEP_MS 2000
+
 struct cgroup_mount {
 	char root[PATH_MAX]; /* path of what is mounted, in the hierarchy */
 	char dir[PATH_MAX]; /* where */
@@ -544,7 +546,7 @@ static void sweep_one(const char *dir)
 	}
 }
 
-static void sweep_below(const char *dir, int depth)
+static void sweep_below(const char *dir, int depth, long until)
 {
 	DIR *d = depth ? opendir(dir) : NULL;
 	char path[PATH_MAX];
@@ -552,25 +554,28 @@ static void sweep_below(const char *dir, int depth)
 
 	if (!d)
 		return;
-	while ((e = readdir(d))) {
+	while (ckpt_now_ms() < until && !ckpt_stop_requested() &&
+	       (e = readdir(d))) {
 		if (e->d_type != DT_DIR || e->d_name[0] == '.')
 			continue;
 		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir,
 				     e->d_name) >= sizeof(path))
 			continue;
-		sweep_below(path, depth - 1);
+		sweep_below(path, depth - 1, until);
 		if (!strncmp(e->d_name, "ckpt", 4))
 			sweep_one(path);
 	}
 	closedir(d);
 }
 
+/* Others may make groups, of any number: no checkpoint waits long for them. */
 void ckpt_sweep(void)
 {
+	long until = ckpt_now_ms() + SWEEP_MS;
 	char root[PATH_MAX];
 
 	if (!ckpt_cgroup_root(root, sizeof(root)))
-		sweep_below(root, 32);
+		sweep_below(root, 32, until);
 	if (!ckpt_freezer1_root(root, sizeof(root)))
-		sweep_below(root, 32);
+		sweep_below(root, 32, until);
 }

@@ -174,7 +174,7 @@ static int checkpoint_leave(struct checkpoint_run *run)
 	unsigned long long start = ckpt_now_ns();
 	struct ckpt_stats *stats = &run->stats;
 	struct ckpt_freeze *fz = run->fz;
-	char path[4 * PATH_MAX];
+	char path[16 * PATH_MAX];
 	bool v1;
 	int err;
 
@@ -188,10 +188,10 @@ static int checkpoint_leave(struct checkpoint_run *run)
 	err = ckpt_freeze_keep(fz, path, sizeof(path));
 	v1 = strstr(path, "/freezer.state");
 	if (!err && run->opts->notes)
-		fprintf(run->opts->notes,
-			"pid %d is frozen; to thaw it: echo %s %s %s\n",
-			run->opts->pid, v1 ? "THAWED" : "0",
-			strchr(path, ' ') ? "| tee" : ">", path);
+		ckpt_put(run->opts->notes,
+			 "pid %d is frozen; to thaw it: echo %s %s %s\n",
+			 run->opts->pid, v1 ? "THAWED" : "0",
+			 strchr(path, ' ') ? "| tee" : ">", path);
 	return err;
 }
 

@@ -185,7 +185,7 @@ static void put_value(FILE *to, const struct ckpt_field *f, const void *p,
 	__s64 n;
 
 	if (!strcmp(f->kind, C)) {
-		fprintf(to, "\"%.*s\"", (int)strnlen(p, len), (const char *)p);
+		ckpt_put(to, "\"%.*s\"", (int)strnlen(p, len), (const char *)p);
 		return;
 	}
 	n = number(p, f->elem);
@@ -213,8 +213,8 @@ static void put_record(FILE *to, const struct ckpt_hdr *rec)
 		if (!strcmp(f->name, "path"))
 			path = f;
 	if (path)
-		fprintf(to, " %.*s", (int)(rec->len - path->off),
-			(const char *)rec + path->off);
+		ckpt_put(to, " %.*s", (int)(rec->len - path->off),
+			 (const char *)rec + path->off);
 }
 
 /* A line, up to the values. */

@@ -623,14 +623,14 @@ static void core_tell(struct cores *cs, struct core *core)
 	size_t i;
 
 	if (cs->first->next)
-		fprintf(cs->notes, "%s: pid %d, %.16s\n", core->path, core->pid,
-			core->comm);
+		ckpt_put(cs->notes, "%s: pid %d, %.16s\n", core->path,
+			 core->pid, core->comm);
 	for (i = 0; i < core->nr_mappings; i++) {
 		file = core->mapping[i].file;
 		if (file->changed)
-			fprintf(cs->notes,
-				"note: %s is not the file that it was: the core does without it\n",
-				file->path);
+			ckpt_put(cs->notes,
+				 "note: %s is not the file that it was: the core does without it\n",
+				 file->path);
 		file->changed = false;
 	}
 }

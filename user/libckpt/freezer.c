@@ -586,12 +586,16 @@ static void freeze_free(struct ckpt_freeze *fz)
 
 int ckpt_freeze_keep(struct ckpt_freeze *fz, char *path, size_t size)
 {
+	char file[PATH_MAX + 32], word[2 * PATH_MAX];
 	size_t i, n = 0;
 	int err;
 
-	for (i = 0; i < fz->nr_ice && n < size; i++)
-		n += snprintf(path + n, size - n, "%s%s/%s", i ? " " : "",
-			      fz->ice[i].dir, fz->freezer->file);
+	for (i = 0; i < fz->nr_ice && n < size; i++) {
+		snprintf(file, sizeof(file), "%s/%s", fz->ice[i].dir,
+			 fz->freezer->file);
+		n += snprintf(path + n, size - n, "%s%s", i ? " " : "",
+			      ckpt_shell_word(file, word, sizeof(word)));
+	}
 	err = lease_return(fz);
 	freeze_free(fz);
 	return err;
@@ -734,17 +738,22 @@ static int remove_own(const struct ice *ice)
 /* Return: 0 or a negative errno. */
 static int ice_thaw(struct ckpt_freeze *fz, struct ice *ice)
 {
+	char file[PATH_MAX + 32], word[2 * PATH_MAX];
 	int moved = 0, err = ice->err;
 
 	if (ice->way == FREEZE_OWN)
 		moved = ckpt_cgroup_empty_into(ice->dir, ice->home);
 	if (ice->way == FREEZE_OWN && !moved)
 		err = 0; /* to leave the group thaws, too */
-	if (err)
+	if (err) {
+		snprintf(file, sizeof(file), "%s/%s", ice->dir,
+			 fz->freezer->file);
 		return ckpt_set_error(err,
-				      "pid %d: cannot thaw it: echo %s > %s/%s",
-				      fz->pid, fz->freezer->thaw, ice->dir,
-				      fz->freezer->file);
+				      "pid %d: cannot thaw it: echo %s > %s",
+				      fz->pid, fz->freezer->thaw,
+				      ckpt_shell_word(file, word,
+						      sizeof(word)));
+	}
 	if (ice->way == FREEZE_OWN && !moved)
 		moved = remove_own(ice);
 	if (!moved)

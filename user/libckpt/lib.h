@@ -15,6 +15,9 @@
 /* error.c */
 int ckpt_set_error(int err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+void ckpt_put(FILE *to, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+const char *ckpt_shell_word(const char *name, char *word, size_t size);
 
 /* cgroup.c: files and groups of the cgroup v2 hierarchy */
 int ckpt_cgroup_of(pid_t pid, char *dir, size_t size);

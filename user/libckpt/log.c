@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "lib.h"
 
+#define NOTE "note: " /* what is for the user begins so */
 #define LOG_MAX 65536 /* bytes searched for the first error */
 
 /* With O_NONBLOCK: to open a FIFO that nobody reads must not wait. */
@@ -50,14 +51,25 @@ int ckpt_log_open(struct ckpt_log *log, const char *path)
 	return 0;
 }
 
-/* Errors end in "errno N)"; remarks don't. */
+/* They end in "errno N)", whatever name they quote; remarks don't. */
+static bool is_error(const char *line)
+{
+	const char *p = NULL, *next = line;
+	int n = 0, nr;
+
+	while ((next = strstr(next, "errno ")))
+		p = next++;
+	return p && strncmp(line, NOTE, strlen(NOTE)) &&
+	       sscanf(p, "errno %d)%n", &nr, &n) == 1 && n && !p[n];
+}
+
 static char *first_error(char *text)
 {
 	char *line, *save = NULL, *first = NULL;
 
 	for (line = strtok_r(text, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
-		if (strstr(line, "errno "))
+		if (is_error(line))
 			return line;
 		if (!first)
 			first = line;
@@ -94,8 +106,8 @@ void ckpt_log_notes(const struct ckpt_log *log, FILE *to)
 		return;
 	for (line = strtok_r(text, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save))
-		if (!strncmp(line, "note: ", 6))
-			fprintf(to, "%s\n", line + 6);
+		if (!strncmp(line, NOTE, strlen(NOTE)))
+			ckpt_put(to, "%s\n", line + strlen(NOTE));
 	free(text);
 }
 

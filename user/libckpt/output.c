@@ -262,7 +262,8 @@ static int sync_fd(int fd)
 	return -errno;
 }
 
-static int sync_dir_of(const char *path)
+/* @file: in it, for a directory that may be written and not read. */
+static int sync_dir_of(const char *path, int file)
 {
 	char *dir = dir_of(path);
 	int fd, err;
@@ -272,7 +273,7 @@ static int sync_dir_of(const char *path)
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	free(dir);
 	if (fd < 0)
-		return -errno;
+		return errno != EACCES || syncfs(file) ? -errno : 0;
 	err = sync_fd(fd);
 	close(fd);
 	return err;
@@ -281,15 +282,20 @@ static int sync_dir_of(const char *path)
 static int output_name(struct ckpt_output *out)
 {
 	char fd_path[64];
+	int nr;
 
-	if (out->named)
-		return 0;
 	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", out->fd);
-	unlink(out->tmp); /* of a process that had our number */
-	if (linkat(AT_FDCWD, fd_path, AT_FDCWD, out->tmp, AT_SYMLINK_FOLLOW))
-		return -errno;
-	out->named = true;
-	return 0;
+	for (nr = 0; !out->named && nr < NAMES_TRIED; nr++) {
+		free(out->tmp);
+		out->tmp = temporary_name(out->path, nr);
+		if (!out->tmp)
+			return -ENOMEM;
+		out->named = !linkat(AT_FDCWD, fd_path, AT_FDCWD, out->tmp,
+				     AT_SYMLINK_FOLLOW);
+		if (!out->named && errno != EEXIST)
+			return -errno;
+	}
+	return out->named ? 0 : -EEXIST;
 }
 
 static int output_publish(struct ckpt_output *out, bool sync)
@@ -304,7 +310,7 @@ static int output_publish(struct ckpt_output *out, bool sync)
 	if (rename(out->tmp, out->path))
 		return -errno;
 	out->named = false;
-	return sync ? sync_dir_of(out->path) : 0;
+	return sync ? sync_dir_of(out->path, out->fd) : 0;
 }
 
 /**

@@ -356,12 +356,12 @@ void ckpt_places_note(const struct ckpt_hierarchy *h, FILE *to)
 		why = err == -EBUSY ? "it is frozen, or has groups of its own" :
 				      strerror(-err);
 		if (h->nr > 1)
-			fprintf(to,
-				"processes were in the cgroup %s and cannot go back there (%s): each is in its parent's, or in yours; --no-cgroup to leave it so\n",
-				h->place[i].path, why);
+			ckpt_put(to,
+				 "processes were in the cgroup %s and cannot go back there (%s): each is in its parent's, or in yours; --no-cgroup to leave it so\n",
+				 h->place[i].path, why);
 		else
-			fprintf(to,
-				"it was in the cgroup %s and cannot go back there (%s): it is in yours; --no-cgroup to leave it so\n",
-				h->place[i].path, why);
+			ckpt_put(to,
+				 "it was in the cgroup %s and cannot go back there (%s): it is in yours; --no-cgroup to leave it so\n",
+				 h->place[i].path, why);
 	}
 }

@@ -46,7 +46,7 @@ static const struct ckpt_hdr_tree_task *root_task(const struct restart_run *run)
 static void note(const struct restart_run *run, const char *text)
 {
 	if (run->opts->notes)
-		fprintf(run->opts->notes, "%s\n", text);
+		ckpt_put(run->opts->notes, "%s\n", text);
 }
 
 /* The kernel's own words, where it has said something. */
@@ -135,7 +135,7 @@ static int tree_freeze(struct restart_run *run)
 {
 	struct ckpt_hierarchy *h = run->tree;
 	FILE *to = run->opts->notes;
-	const char *group;
+	char file[PATH_MAX], word[2 * PATH_MAX];
 	__u32 i, nr = 0;
 	int err = ckpt_places_freeze(h, FREEZE_SECONDS);
 
@@ -146,9 +146,11 @@ static int tree_freeze(struct restart_run *run)
 	fprintf(to, "pid %d is frozen; to thaw it: echo 0 %s", run->child,
 		nr > 1 ? "| tee" : ">");
 	for (i = 0; i < h->nr_places; i++) {
-		group = h->place[i].group;
-		if (group)
-			fprintf(to, " %s/cgroup.freeze", group);
+		if (!h->place[i].group)
+			continue;
+		snprintf(file, sizeof(file), "%s/cgroup.freeze",
+			 h->place[i].group);
+		ckpt_put(to, " %s", ckpt_shell_word(file, word, sizeof(word)));
 	}
 	putc('\n', to);
 	return 0;

@@ -305,8 +305,8 @@ static int run(struct series *s)
 
 	for (;;) {
 		err = take(s, &stats, name);
-		if (err && is_over(s))
-			return 0;
+		if (err && s->images && is_over(s))
+			return 0; /* it ended meanwhile */
 		if (err && (!s->images || !may_pass(err)))
 			return err;
 		if (err) {
