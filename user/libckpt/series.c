@@ -305,8 +305,9 @@ static int run(struct series *s)
 
 	for (;;) {
 		err = take(s, &stats, name);
-		if (err && s->images && is_over(s))
-			return 0; /* it ended meanwhile */
+		/* it ended meanwhile; or before there was an image at all */
+		if (err && (s->images || ckpt_stop_requested()) && is_over(s))
+			return 0;
 		if (err && (!s->images || !may_pass(err)))
 			return err;
 		if (err) {
