@@ -438,6 +438,7 @@ struct ckpt_task_image {
 };
 
 int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_task_check_restarter(struct ckpt_ctx *ctx);
 int ckpt_task_save(struct ckpt_ctx *ctx, const struct ckpt_tree_entry *e);
 int ckpt_task_restore(struct ckpt_ctx *ctx, const struct ckpt_hdr *rec);
 void ckpt_task_image_free(struct ckpt_task_image *img);
@@ -458,6 +459,7 @@ int ckpt_task_commit_late(struct ckpt_ctx *ctx,
 
 /* arch/x86/cpu.c */
 int ckpt_cpu_collect(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_cpu_check_restarter(struct ckpt_ctx *ctx);
 int ckpt_cpu_save(struct ckpt_ctx *ctx, struct task_struct *t);
 int ckpt_cpu_check(struct ckpt_ctx *ctx, const struct ckpt_task_image *img);
 int ckpt_cpu_commit(struct ckpt_ctx *ctx, const struct ckpt_task_image *img,

@@ -642,11 +642,19 @@ static void kill_as_caller(struct task_struct *t)
 	put_pid(pid);
 }
 
-/* All must have left before the operation ends, latecomers too. */
+static void set_abandoned(struct ckpt_session *session, bool abandoned)
+{
+	mutex_lock(&session->lock);
+	session->abandoned = abandoned;
+	mutex_unlock(&session->lock);
+}
+
+/* All must have left before the operation ends; latecomers die as they come. */
 static void abandon(struct ckpt_ctx *ctx, struct ckpt_session *session)
 {
 	u32 i;
 
+	set_abandoned(session, true);
 	for (i = 0; i < ctx->nr_tasks; i++)
 		if (ctx->restart->tree[i].task)
 			kill_as_caller(ctx->restart->tree[i].task);
@@ -655,6 +663,7 @@ static void abandon(struct ckpt_ctx *ctx, struct ckpt_session *session)
 		kill_joined(session);
 	while (!wait_event_timeout(session->wait,
 				   !READ_ONCE(session->nr_joined), LOOK_AGAIN));
+	set_abandoned(session, false);
 	await_unlock(session);
 }
 

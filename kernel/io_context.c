@@ -63,6 +63,23 @@ int ckpt_io_save(struct ckpt_ctx *ctx, struct task_struct *t,
 }
 
 /**
+ * ckpt_io_check_restarter() - refuse a restarter that shares its I/O context
+ * @ctx: restart
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_io_check_restarter(struct ckpt_ctx *ctx)
+{
+#ifdef CONFIG_BLOCK
+	if (current->io_context &&
+	    atomic_read(&current->io_context->active_ref) > 1)
+		return ckpt_fail(ctx, -EBUSY, "caller",
+				 "it shares its I/O context (CLONE_IO)");
+#endif
+	return 0;
+}
+
+/**
  * ckpt_io_check() - may a task share that I/O context?
  * @ctx: restart, nothing committed yet, the records of all tasks read
  * @rec: image of the task

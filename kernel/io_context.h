@@ -9,6 +9,7 @@ struct task_struct;
 
 int ckpt_io_save(struct ckpt_ctx *ctx, struct task_struct *t,
 		 struct ckpt_hdr_task *rec);
+int ckpt_io_check_restarter(struct ckpt_ctx *ctx);
 int ckpt_io_check(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec);
 int ckpt_io_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec);
 

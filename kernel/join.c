@@ -42,14 +42,24 @@ static void await_freeze(struct ckpt_session *session)
 	}
 }
 
-static void join(struct ckpt_session *session, struct ckpt_joined *j)
+static int join(struct ckpt_session *session, struct ckpt_joined *j)
 {
+	bool late;
+
 	init_completion(&j->go);
 	mutex_lock(&session->lock);
-	list_add_tail(&j->list, &session->joined);
-	WRITE_ONCE(session->nr_joined, session->nr_joined + 1);
+	late = session->abandoned;
+	if (!late) {
+		list_add_tail(&j->list, &session->joined);
+		WRITE_ONCE(session->nr_joined, session->nr_joined + 1);
+	}
 	mutex_unlock(&session->lock);
+	if (late) {
+		send_sig(SIGKILL, current, 1);
+		return -EINTR;
+	}
 	wake_up_all(&session->wait);
+	return 0;
 }
 
 /* Under session->lock: the coordinator knows of it no more. */
@@ -164,8 +174,9 @@ long ckpt_restart_join(struct ckpt_session *session,
 		return -EINVAL;
 	/* the death of who made us must not leave us here */
 	current->pdeath_signal = SIGKILL;
-	join(session, &j);
-	err = take_part(session, &j, &ret);
+	err = join(session, &j);
+	if (!err)
+		err = take_part(session, &j, &ret);
 	if (!err)
 		return ret;
 	current->pdeath_signal = pdeath_signal;

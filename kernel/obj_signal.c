@@ -423,6 +423,7 @@ void ckpt_signal_commit_stop(struct ckpt_ctx *ctx, void *staged)
 	const struct ckpt_hdr_signal *rec =
 		&((struct staged_signal *)staged)->rec;
 	struct signal_struct *sig = current->signal;
+	struct task_struct *t;
 
 	if (!rec->flags)
 		return;
@@ -433,7 +434,10 @@ void ckpt_signal_commit_stop(struct ckpt_ctx *ctx, void *staged)
 		signal_set_stop_flags(sig, SIGNAL_STOP_CONTINUED);
 	} else {
 		signal_set_stop_flags(sig, SIGNAL_STOP_STOPPED);
+		/* of a stop that has begun, which this is the end of */
 		sig->group_stop_count = 0;
+		for_each_thread(current, t)
+			t->jobctl &= ~JOBCTL_STOP_CONSUME;
 		sig->group_exit_code = rec->stop_untold;
 	}
 	spin_unlock_irq(&ckpt_own_sighand()->siglock);

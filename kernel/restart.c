@@ -164,23 +164,18 @@ int ckpt_restart_head(struct ckpt_ctx *ctx)
 
 static int check_caller(struct ckpt_ctx *ctx)
 {
+	int err;
+
 	if (current->seccomp.mode)
 		return ckpt_fail(ctx, -EPERM, "caller",
 				 "it is under seccomp, which a restart would step around");
-	if (current->ptrace)
-		return ckpt_fail(ctx, -EBUSY, "caller", "it is being traced");
-	if (test_task_syscall_work(current, SYSCALL_USER_DISPATCH))
-		return ckpt_fail(ctx, -EBUSY, "caller",
-				 "it uses syscall user dispatch");
-#ifdef CONFIG_IO_URING
-	/* its requests would complete into another program's memory */
-	if (current->io_uring)
-		return ckpt_fail(ctx, -EBUSY, "caller", "it uses io_uring");
-#endif
 	if (in_compat_syscall() || test_thread_flag(TIF_ADDR32))
 		return ckpt_fail(ctx, -EINVAL, "caller",
 				 "a 32-bit program cannot become a 64-bit one");
-	return 0;
+	err = ckpt_task_check_restarter(ctx);
+	if (!err)
+		err = ckpt_cpu_check_restarter(ctx);
+	return err ?: ckpt_io_check_restarter(ctx);
 }
 
 /* What it shares by being a process, and nothing else. */

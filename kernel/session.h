@@ -34,6 +34,7 @@ struct ckpt_progress {
  * @nr_leases: how many
  * @owner: process that opened it: the coordinator of a restart
  * @coordinating: a coordinator is at work
+ * @abandoned: and has given up: who comes now is killed
  * @joined: tasks that take part in its restart, or wait for it
  * @nr_joined: how many
  * @pending: tasks that have not come back from the step they were given
@@ -49,6 +50,7 @@ struct ckpt_session {
 	unsigned int nr_leases;
 	struct pid *owner;
 	bool coordinating;
+	bool abandoned;
 	struct list_head joined;
 	unsigned int nr_joined;
 	unsigned int pending;

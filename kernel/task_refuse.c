@@ -7,7 +7,11 @@
  * belongs to, or is one of these that a restarted task has from its restarter:
  * cgroups, cpuset, audit ids, autogroup, resctrl group, Yama's exceptions,
  * perf events that others count it with, BPF task storage, NUMA statistics,
- * delay accounting.
+ * delay accounting; and how it runs here: its NUMA memory policy, utilization
+ * clamping, core-scheduling cookie, and speculation controls.
+ *
+ * A restart would leave the rest with the program, which had it not: so a
+ * restarter that has it is refused by the same table.
  *
  * Locking: task_lock for the I/O context; the rest is read of a task that is
  * frozen, or of current.
@@ -195,31 +199,35 @@ static bool has_compat_robust_list(struct task_struct *t)
 #endif
 }
 
+enum { RESTARTER = 1 }; /* one that has it may not become a task either */
+
 static const struct {
 	bool (*is)(struct task_struct *t);
 	const char *what;
+	unsigned int flags;
 } refusals[] = {
-	{ is_traced, "a traced task (ptrace)" },
-	{ is_tracing, "a task that traces another one (ptrace)" },
+	{ is_traced, "a traced task (ptrace)", RESTARTER },
+	{ is_tracing, "a task that traces another one (ptrace)", RESTARTER },
 	{ is_32bit, "a 32-bit task" },
-	{ has_user_dispatch, "syscall user dispatch" },
-	{ has_io_uring, "io_uring" },
-	{ ckpt_sem_has_undo, "a System V semaphore undo list" },
+	{ has_user_dispatch, "syscall user dispatch", RESTARTER },
+	{ has_io_uring, "io_uring", RESTARTER },
+	{ ckpt_sem_has_undo, "a System V semaphore undo list", RESTARTER },
 	{ has_odd_policy, "its scheduling policy (deadline, sched_ext)" },
 	{ has_custom_slice, "a scheduling slice of its own" },
 	{ has_uclamp, "utilization clamping" },
 	{ has_core_cookie, "a core-scheduling cookie" },
 	{ has_mempolicy, "a NUMA memory policy" },
 	{ has_spec_control, "a speculation control (PR_SET_SPECULATION_CTRL)" },
-	{ has_no_tsc, "a disabled time-stamp counter (PR_SET_TSC)" },
-	{ has_no_cpuid, "CPUID faulting (ARCH_SET_CPUID)" },
-	{ has_io_flusher, "the I/O flusher state (PR_SET_IO_FLUSHER)" },
-	{ has_mce_policy, "a machine-check policy (PR_MCE_KILL)" },
+	{ has_no_tsc, "a disabled time-stamp counter (PR_SET_TSC)", RESTARTER },
+	{ has_no_cpuid, "CPUID faulting (ARCH_SET_CPUID)", RESTARTER },
+	{ has_io_flusher, "the I/O flusher state (PR_SET_IO_FLUSHER)",
+	  RESTARTER },
+	{ has_mce_policy, "a machine-check policy (PR_MCE_KILL)", RESTARTER },
 	{ has_uprobe, "a task with uprobes" },
 	{ has_kcov, "coverage collection (kcov)" },
-	{ has_user_events, "user events" },
-	{ has_pi_futex, "a priority-inheriting futex with waiters" },
-	{ has_compat_robust_list, "a 32-bit robust list" },
+	{ has_user_events, "user events", RESTARTER },
+	{ has_pi_futex, "a priority-inheriting futex with waiters", RESTARTER },
+	{ has_compat_robust_list, "a 32-bit robust list", RESTARTER },
 };
 
 /**
@@ -250,4 +258,23 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *t)
 		if (refusals[i].is(t))
 			return ckpt_refuse(ctx, "task", "%s", refusals[i].what);
 	return ckpt_seccomp_collect(ctx, t);
+}
+
+/**
+ * ckpt_task_check_restarter() - refuse a restarter whose state would stay with
+ * the program
+ * @ctx: restart
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_task_check_restarter(struct ckpt_ctx *ctx)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(refusals); i++)
+		if (refusals[i].flags & RESTARTER && refusals[i].is(current))
+			return ckpt_fail(ctx, -EBUSY, "caller",
+					 "the program could not be rid of what it has: %s",
+					 refusals[i].what);
+	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * Callers of the ioctls that are not the tools: a child that never joins its
  * restart, a log that is a pipe which nobody reads, where a write waits; one of
- * 32 bits.
+ * 32 bits; restarters with state that would stay with the program.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -10,14 +10,23 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stddef.h>
+#include <sched.h>
+#include <asm/ldt.h>
+#include <sys/io.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/sem.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <ckpt.h>
 #include "kselftest_harness.h"
 #include "ckpt_test.h"
 
+#define SEM_KEY 0x636b7074
 #define JOIN_SECONDS 10 /* as Documentation/ioctl.md has it */
 
 CT_FIXTURE(caller)
@@ -209,6 +218,188 @@ TEST_F_TIMEOUT(caller, ends_though_nobody_reads_the_log, 120)
 	EXPECT_TRUE(no_child_within(1000));
 }
 
+static long call_of_32_bits(long nr, long a, long b, long c)
+{
+	asm volatile("int $0x80"
+		     : "+a"(nr)
+		     : "b"(a), "c"(b), "d"(c)
+		     : "r8", "r9", "r10", "r11", "memory");
+	return (int)nr;
+}
+
+static void *low_memory(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+}
+
+/* ---- state that would stay with the program ---- */
+
+static int without_clock(void)
+{
+	return prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+}
+
+static int with_mce_policy(void)
+{
+	return prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0);
+}
+
+static int as_io_flusher(void)
+{
+	return prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+}
+
+static int with_dispatch(void)
+{
+	static char selector; /* SYSCALL_DISPATCH_FILTER_ALLOW */
+
+	return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0,
+		     &selector);
+}
+
+static int with_undo(void)
+{
+	struct sembuf op = { .sem_op = 1, .sem_flg = SEM_UNDO };
+	int id = semget(SEM_KEY, 1, IPC_CREAT | 0600);
+
+	return id < 0 ? id : semop(id, &op, 1);
+}
+
+static int with_ports(void)
+{
+	return ioperm(0x80, 1, 1);
+}
+
+static int with_segment(void)
+{
+	struct user_desc *d = low_memory();
+
+	if (d == MAP_FAILED)
+		return -1;
+	*d = (struct user_desc){
+		.entry_number = -1,
+		.limit = 0xfffff,
+		.seg_32bit = 1,
+		.limit_in_pages = 1,
+		.useable = 1,
+	};
+	return call_of_32_bits(243, (long)d, 0, 0); /* set_thread_area() */
+}
+
+static int sharing_io(void)
+{
+	pid_t pid;
+
+	/* best effort, 4: so it has a context to share */
+	if (syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 4))
+		return -1;
+	pid = syscall(SYS_clone, CLONE_IO, 0, 0, 0, 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid < 0 ? -1 : 0;
+}
+
+static int traced(void)
+{
+	return ptrace(PTRACE_TRACEME, 0, 0, 0) ? -1 : 0;
+}
+
+static int tracing(void)
+{
+	pid_t pid = child_that_pauses();
+
+	return ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_EXITKILL) ? -1 : 0;
+}
+
+/* A debugger that has gone has left it. */
+static int with_breakpoint(void)
+{
+	pid_t us = getpid(), pid = fork();
+	int status = -1, err;
+
+	if (pid) {
+		prctl(PR_SET_PTRACER, pid);
+		return waitpid(pid, &status, 0) == pid ? status : -1;
+	}
+	ct_sleep_ms(100);
+	if (ptrace(PTRACE_ATTACH, us, 0, 0) || waitpid(us, NULL, __WALL) < 0)
+		_exit(1);
+	err = ptrace(PTRACE_POKEUSER, us, offsetof(struct user, u_debugreg[0]),
+		     &status);
+	err = err   ?:
+		      ptrace(PTRACE_POKEUSER, us,
+			     offsetof(struct user, u_debugreg[7]), 1);
+	_exit(err || ptrace(PTRACE_DETACH, us, 0, 0));
+}
+
+/* What the restart says in its log; @set's failure is no result. */
+static int restart_with(const char *img, int (*set)(void), char *text,
+			size_t size)
+{
+	struct ckpt_ioc_restart arg = {
+		.fd = open(img, O_RDONLY | O_CLOEXEC),
+		.logfd = memfd_create("log", 0),
+		.flags = RESTART_TASKSELF | RESTART_FRESH_PIDS |
+			 RESTART_NO_TIMENS,
+	};
+	int status = -1;
+	pid_t pid = fork();
+	ssize_t n;
+
+	if (!pid) {
+		int dev = ckpt_open();
+
+		_exit(set() ? 1 : -ckpt_ioctl_restart(dev, &arg));
+	}
+	waitpid(pid, &status, 0);
+	n = pread(arg.logfd, text, size - 1, 0);
+	text[n > 0 ? n : 0] = 0;
+	close(arg.fd);
+	close(arg.logfd);
+	return status;
+}
+
+static const struct {
+	int (*set)(void);
+	const char *word;
+} states[] = {
+	{ without_clock, "PR_SET_TSC" },
+	{ with_mce_policy, "PR_MCE_KILL" },
+	{ as_io_flusher, "PR_SET_IO_FLUSHER" },
+	{ with_dispatch, "syscall user dispatch" },
+	{ with_undo, "semaphore undo" },
+	{ with_ports, "I/O ports" },
+	{ with_segment, "TLS segment" },
+	{ sharing_io, "CLONE_IO" },
+	{ traced, "a traced task" },
+	{ tracing, "traces another" },
+	{ with_breakpoint, "a hardware breakpoint" },
+};
+
+TEST_F_TIMEOUT(caller, has_what_would_stay, 120)
+{
+	char text[1024];
+	size_t i;
+
+	ASSERT_EQ(0, ct_start(&self->ct, sleeps, NULL));
+	ASSERT_EQ(0, ct_reach(&self->ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(&self->ct, CT_KILL));
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		EXPECT_EQ(EBUSY << 8, restart_with(self->ct.img, states[i].set,
+						   text, sizeof(text)))
+		TH_LOG("%s: %s", states[i].word, text);
+		EXPECT_NE(NULL, strstr(text, states[i].word))
+		TH_LOG("not %s: %s", states[i].word, text);
+	}
+	EXPECT_EQ(0, semctl(semget(SEM_KEY, 1, 0), 0, IPC_RMID));
+}
+
+/* ---- 32 bits ---- */
+
 /*
  * An ioctl by the entry that 32-bit programs use: @arg must lie in the lowest
  * 4 GiB.  Returns what the kernel does: a negative errno, or the result.
@@ -236,8 +427,7 @@ TEST_F_TIMEOUT(caller, of_32_bits_is_served_as_others_are, 120)
 	struct stat st;
 	int dev = ckpt_open();
 
-	low = mmap(NULL, sizeof(*low), PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	low = low_memory();
 	ASSERT_NE(MAP_FAILED, (void *)low);
 	ASSERT_LE(0, dev);
 	ASSERT_EQ(-EBADF, ioctl_of_32_bits(-1, CKPT_IOC_PROGRESS, low));

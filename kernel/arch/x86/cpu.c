@@ -69,29 +69,33 @@ static void xcomp_place(unsigned int nr, u32 *offset, u32 *size)
 
 /* ---- checkpoint ---- */
 
-static int collect_thread(struct ckpt_ctx *ctx, struct task_struct *t)
+/* What no image can hold; NULL: nothing. */
+static const char *odd_state(struct task_struct *t)
 {
 	struct thread_struct *thread = &t->thread;
 	int i;
 
+	if (thread->io_bitmap || thread->iopl_emul)
+		return "access to I/O ports";
+	for (i = 0; i < HBP_NUM; i++)
+		if (thread->ptrace_bps[i])
+			return "a hardware breakpoint";
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
+		if (thread->tls_array[i].p)
+			return "a TLS segment (set_thread_area)";
+	if (t->group_leader->thread.fpu.perm.__state_perm & XFEATURE_MASK_XTILE)
+		return "permission to use AMX";
+	return ckpt_shadow_stack(t) ? "a shadow stack" : NULL;
+}
+
+static int collect_thread(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	const char *odd = odd_state(t);
+
 	if (!cpu_feature_enabled(X86_FEATURE_XSAVE))
 		return ckpt_refuse(ctx, "task", "%s",
 				   "a processor without XSAVE");
-	if (t->thread.io_bitmap || t->thread.iopl_emul)
-		return ckpt_refuse(ctx, "task", "%s", "access to I/O ports");
-	for (i = 0; i < HBP_NUM; i++)
-		if (thread->ptrace_bps[i])
-			return ckpt_refuse(ctx, "task", "%s",
-					   "a hardware breakpoint");
-	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
-		if (thread->tls_array[i].p)
-			return ckpt_refuse(ctx, "task", "%s",
-					   "a TLS segment (set_thread_area)");
-	if (t->group_leader->thread.fpu.perm.__state_perm & XFEATURE_MASK_XTILE)
-		return ckpt_refuse(ctx, "task", "%s", "permission to use AMX");
-	if (ckpt_shadow_stack(t))
-		return ckpt_refuse(ctx, "task", "%s", "a shadow stack");
-	return 0;
+	return odd ? ckpt_refuse(ctx, "task", "%s", odd) : 0;
 }
 
 static void segments(struct task_struct *t, struct ckpt_hdr_cpu *h)
@@ -415,6 +419,24 @@ static int check_xstate(struct ckpt_ctx *ctx, const struct ckpt_hdr_xstate *h)
 }
 
 /**
+ * ckpt_cpu_check_restarter() - refuse a restarter whose state would stay with
+ * the program
+ * @ctx: restart
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_cpu_check_restarter(struct ckpt_ctx *ctx)
+{
+	const char *odd = odd_state(current);
+
+	if (!odd)
+		return 0;
+	return ckpt_fail(ctx, -EBUSY, "caller",
+			 "the program could not be rid of what it has: %s",
+			 odd);
+}
+
+/**
  * ckpt_cpu_check() - check a task's registers before anything is changed
  * @ctx: restart
  * @img: image of the task
@@ -428,9 +450,6 @@ int ckpt_cpu_check(struct ckpt_ctx *ctx, const struct ckpt_task_image *img)
 	if (!err && !cpu_feature_enabled(X86_FEATURE_XSAVE))
 		err = ckpt_refuse(ctx, "registers", "%s",
 				  "a processor without XSAVE");
-	if (!err && ckpt_shadow_stack(current))
-		err = ckpt_fail(ctx, -EBUSY, "caller",
-				"it has a shadow stack, which the program had not");
 	return err ?: check_xstate(ctx, img->xstate);
 }
 
