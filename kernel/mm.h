@@ -72,6 +72,7 @@ u32 ckpt_membarrier_save(const struct mm_struct *mm);
 int ckpt_membarrier_commit(struct ckpt_ctx *ctx, u32 flags);
 
 /* mm_check.c */
+int ckpt_mm_check_restarter(struct ckpt_ctx *ctx);
 int ckpt_mm_check(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_area_kind(struct ckpt_ctx *ctx, const struct mm_struct *mm,
 		   const struct ckpt_mm_area *area);

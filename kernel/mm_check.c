@@ -139,3 +139,18 @@ int ckpt_mm_check(struct ckpt_ctx *ctx, struct mm_struct *mm)
 				   mm->def_flags);
 	return 0;
 }
+
+/**
+ * ckpt_mm_check_restarter() - refuse a restarter whose address space hands on
+ * what the program's had not
+ * @ctx: restart
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_mm_check_restarter(struct ckpt_ctx *ctx)
+{
+	if (!ckpt_mm_hands_on_mdwe(current->mm))
+		return 0;
+	return ckpt_fail(ctx, -EBUSY, "caller",
+			 "the program could not be rid of what it has: memory-deny-write-execute (PR_SET_MDWE, MemoryDenyWriteExecute=)");
+}

@@ -11,4 +11,6 @@ struct nsproxy;
 void ckpt_ns_of(struct task_struct *t, const struct nsproxy *nsproxy,
 		struct ns_common *ns[CKPT_NS_KINDS]);
 
+int ckpt_nsproxy_check_restarter(struct ckpt_ctx *ctx);
+
 #endif /* _CKPT_NS_H */

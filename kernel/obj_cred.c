@@ -72,6 +72,20 @@ static int cred_refuse_keys(struct ckpt_ctx *ctx, const struct cred *cred)
 	return 0;
 }
 
+/* They would stay with the program. */
+static int cred_check_restarter(struct ckpt_ctx *ctx)
+{
+#ifdef CONFIG_KEYS
+	const struct cred *cred = current_cred();
+
+	if (cred->thread_keyring || cred->process_keyring ||
+	    cred->request_key_auth || cred->jit_keyring)
+		return ckpt_fail(ctx, -EBUSY, "caller",
+				 "it has keys of its own: a keyring of the thread or process, an authority or a default for requested keys");
+#endif
+	return 0;
+}
+
 static bool cred_landlocked(const struct cred *cred)
 {
 #ifdef CONFIG_SECURITY_LANDLOCK
@@ -529,6 +543,9 @@ const struct cred *ckpt_cred_prepare(struct ckpt_ctx *ctx)
 	if (current_cred() != current_real_cred())
 		return ERR_PTR(ckpt_fail(ctx, -EBUSY, "credentials",
 					 "the caller's are overridden"));
+	err = cred_check_restarter(ctx);
+	if (err)
+		return ERR_PTR(err);
 	new = prepare_creds();
 	if (!new)
 		return ERR_PTR(ckpt_fail(ctx, -ENOMEM, "credentials",

@@ -17,6 +17,7 @@
  *
  * Lock order: mmap_lock; no file is looked at under it.
  */
+#include <linux/binfmts.h>
 #include <linux/mman.h>
 #include <linux/pagemap.h>
 #include <linux/mm.h>
@@ -427,6 +428,10 @@ static struct mm_struct *mm_begin(struct ckpt_ctx *ctx, u32 flags)
 		return NULL;
 	mm->def_flags = 0;
 	mm->flags &= ~CKPT_MMF_NOT_KEPT;
+	/* who writes its cores: both are 64-bit programs */
+	mm->binfmt = current->mm->binfmt;
+	if (mm->binfmt)
+		__module_get(mm->binfmt->module);
 	if ((flags & CKPT_MM_DUMPABLE_MASK) != SUID_DUMP_USER)
 		mm->flags &= ~MMF_DUMPABLE_MASK;
 	mm->task_size = TASK_SIZE;

@@ -27,6 +27,24 @@ static void nsproxy_drop(void *ptr)
 		K(free_nsproxy)(ptr);
 }
 
+/**
+ * ckpt_nsproxy_check_restarter() - refuse a restarter whose children would be
+ * elsewhere
+ * @ctx: restart
+ *
+ * Return: 0, or a negative errno that has been reported.
+ */
+int ckpt_nsproxy_check_restarter(struct ckpt_ctx *ctx)
+{
+	struct nsproxy *nsproxy = current->nsproxy;
+
+	if (nsproxy->pid_ns_for_children == task_active_pid_ns(current) &&
+	    nsproxy->time_ns == nsproxy->time_ns_for_children)
+		return 0;
+	return ckpt_fail(ctx, -EBUSY, "caller",
+			 "it has set a namespace aside for its children (unshare --fork)");
+}
+
 static int nsproxy_collect(struct ckpt_ctx *ctx, void *ptr)
 {
 	struct nsproxy *nsproxy = ptr;

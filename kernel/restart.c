@@ -25,6 +25,8 @@
 #include "ckpt.h"
 #include "io_context.h"
 #include "ksym.h"
+#include "mm.h"
+#include "ns.h"
 #include "pages.h"
 #include "rusage.h"
 #include "seccomp.h"
@@ -172,7 +174,14 @@ static int check_caller(struct ckpt_ctx *ctx)
 	if (in_compat_syscall() || test_thread_flag(TIF_ADDR32))
 		return ckpt_fail(ctx, -EINVAL, "caller",
 				 "a 32-bit program cannot become a 64-bit one");
+	if (current->personality & READ_IMPLIES_EXEC)
+		return ckpt_fail(ctx, -EBUSY, "caller",
+				 "what it may read would be executable: READ_IMPLIES_EXEC (personality)");
 	err = ckpt_task_check_restarter(ctx);
+	if (!err)
+		err = ckpt_mm_check_restarter(ctx);
+	if (!err)
+		err = ckpt_nsproxy_check_restarter(ctx);
 	if (!err)
 		err = ckpt_cpu_check_restarter(ctx);
 	return err ?: ckpt_io_check_restarter(ctx);

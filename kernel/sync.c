@@ -46,6 +46,27 @@ static int sync_failed(struct ckpt_ctx *ctx, int err, const struct path *path)
 			 text);
 }
 
+/*
+ * As whoever has opened it: it only is to be written back.  Of an overlay only
+ * its own fsync leads to the file where the pages are.  Not by the program's own
+ * file, whose fsync() is to tell of an error once.
+ */
+static int sync_now(const struct sync *sync)
+{
+	struct file *file = dentry_open(&sync->path, O_RDONLY | O_LARGEFILE,
+					sync->cred);
+	int err;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	if (file->f_op->fsync)
+		err = vfs_fsync(file, !sync->fsync);
+	else
+		err = filemap_write_and_wait(file->f_mapping);
+	fput(file);
+	return err;
+}
+
 static int sync_later(struct ckpt_ctx *ctx, struct file *file, bool fsync)
 {
 	const struct path *path = ckpt_file_path(file);
@@ -76,12 +97,17 @@ static int sync_later(struct ckpt_ctx *ctx, struct file *file, bool fsync)
  */
 int ckpt_sync_file(struct ckpt_ctx *ctx, struct file *file)
 {
+	const struct sync sync = {
+		.path = *ckpt_file_path(file),
+		.cred = file->f_cred,
+		.fsync = true,
+	};
 	int err;
 
 	if (ctx->flags & CHECKPOINT_SNAPSHOT)
 		return sync_later(ctx, file, true);
-	err = vfs_fsync(file, 0);
-	return err ? sync_failed(ctx, err, ckpt_file_path(file)) : 0;
+	err = sync_now(&sync);
+	return err ? sync_failed(ctx, err, &sync.path) : 0;
 }
 
 /**
@@ -113,26 +139,6 @@ static void sync_drop(struct sync *sync)
 	path_put(&sync->path);
 	put_cred(sync->cred);
 	kfree(sync);
-}
-
-/*
- * As whoever has opened it: it only is to be written back.  Of an overlay only
- * its own fsync leads to the file where the pages are.
- */
-static int sync_now(const struct sync *sync)
-{
-	struct file *file = dentry_open(&sync->path, O_RDONLY | O_LARGEFILE,
-					sync->cred);
-	int err;
-
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	if (file->f_op->fsync)
-		err = vfs_fsync(file, !sync->fsync);
-	else
-		err = filemap_write_and_wait(file->f_mapping);
-	fput(file);
-	return err;
 }
 
 /**

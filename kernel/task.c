@@ -86,6 +86,8 @@ static void task_save_misc(struct task_struct *t, struct ckpt_hdr_task *rec)
 	rec->personality = t->personality;
 	if (task_no_new_privs(t))
 		rec->flags |= CKPT_TASK_NO_NEW_PRIVS;
+	if (t->flags & PF_FORKNOEXEC) /* setpgid(2) asks */
+		rec->flags |= CKPT_TASK_FORKNOEXEC;
 	rec->clear_child_tid = (unsigned long)t->clear_child_tid;
 #ifdef CONFIG_FUTEX
 	rec->robust_list = (unsigned long)t->robust_list;

@@ -309,6 +309,26 @@ static int sched_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec)
 	return 0;
 }
 
+/* The restarter's own is not the program's. */
+static int affinity_clear(struct ckpt_ctx *ctx)
+{
+	cpumask_var_t have;
+	void __user *umask;
+	bool all;
+
+	if (!zalloc_cpumask_var(&have, GFP_KERNEL_ACCOUNT))
+		return ckpt_fail(ctx, -ENOMEM, "task", "out of memory");
+	K(cpuset_cpus_allowed)(current, have);
+	all = cpumask_subset(have, &current->cpus_mask);
+	free_cpumask_var(have);
+	if (all)
+		return 0;
+	umask = ckpt_scratch_put(ctx, 0, cpumask_bits(cpu_possible_mask),
+				 cpumask_size());
+	return task_call(ctx, "CPU affinity", __NR_sched_setaffinity, 0,
+			 cpumask_size(), (unsigned long)umask);
+}
+
 static int affinity_commit(struct ckpt_ctx *ctx,
 			   const struct ckpt_hdr_task *rec)
 {
@@ -316,7 +336,7 @@ static int affinity_commit(struct ckpt_ctx *ctx,
 	void __user *umask;
 
 	if (!(rec->flags & CKPT_TASK_AFFINITY))
-		return 0;
+		return affinity_clear(ctx);
 	len = min_t(size_t, len, PAGE_SIZE);
 	umask = ckpt_scratch_put(ctx, 0, rec->cpus, len);
 	return task_call(ctx, "CPU affinity", __NR_sched_setaffinity, 0, len,
@@ -361,6 +381,10 @@ static int prctl_commit(struct ckpt_ctx *ctx, const struct ckpt_hdr_task *rec)
 	int err;
 
 	strscpy(comm, rec->comm, sizeof(comm));
+	if (rec->flags & CKPT_TASK_FORKNOEXEC)
+		current->flags |= PF_FORKNOEXEC;
+	else
+		current->flags &= ~PF_FORKNOEXEC;
 	ucomm = ckpt_scratch_put(ctx, 0, comm, sizeof(comm));
 	err = task_call(ctx, "name", __NR_prctl, PR_SET_NAME,
 			(unsigned long)ucomm, 0);

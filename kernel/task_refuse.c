@@ -59,6 +59,12 @@ static bool is_32bit(struct task_struct *t)
 	       task_pt_regs(t)->cs != __USER_CS;
 }
 
+/* Its number is another table's.  The entry's mark stays until it returns. */
+static bool is_in_32bit_call(struct task_struct *t)
+{
+	return t != current && t->thread_info.status & TS_COMPAT;
+}
+
 static bool is_vfork_child(struct task_struct *t)
 {
 	return READ_ONCE(t->vfork_done);
@@ -209,6 +215,7 @@ static const struct {
 	{ is_traced, "a traced task (ptrace)", RESTARTER },
 	{ is_tracing, "a task that traces another one (ptrace)", RESTARTER },
 	{ is_32bit, "a 32-bit task" },
+	{ is_in_32bit_call, "a 32-bit system call (int $0x80)" },
 	{ has_user_dispatch, "syscall user dispatch", RESTARTER },
 	{ has_io_uring, "io_uring", RESTARTER },
 	{ ckpt_sem_has_undo, "a System V semaphore undo list", RESTARTER },

@@ -15,6 +15,7 @@
 #include <asm/ldt.h>
 #include <sys/io.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/sem.h>
@@ -26,6 +27,7 @@
 #include "kselftest_harness.h"
 #include "ckpt_test.h"
 
+#define ABSENT 99 /* this kernel has no such thing */
 #define SEM_KEY 0x636b7074
 #define JOIN_SECONDS 10 /* as Documentation/ioctl.md has it */
 
@@ -336,6 +338,29 @@ static int with_breakpoint(void)
 	_exit(err || ptrace(PTRACE_DETACH, us, 0, 0));
 }
 
+static int with_mdwe(void)
+{
+	if (!prctl(65, 1, 0, 0, 0)) /* PR_SET_MDWE, of 6.3 */
+		return 0;
+	return errno == EINVAL ? ABSENT : -1;
+}
+
+static int with_executable_data(void)
+{
+	return personality(READ_IMPLIES_EXEC) < 0 ? -1 : 0;
+}
+
+static int with_namespace_aside(void)
+{
+	return unshare(CLONE_NEWPID);
+}
+
+static int with_keyring(void)
+{
+	/* KEYCTL_GET_KEYRING_ID of the process */
+	return syscall(SYS_keyctl, 0, -2, 1) < 0 ? -1 : 0;
+}
+
 /* What the restart says in its log; @set's failure is no result. */
 static int restart_with(const char *img, int (*set)(void), char *text,
 			size_t size)
@@ -351,9 +376,11 @@ static int restart_with(const char *img, int (*set)(void), char *text,
 	ssize_t n;
 
 	if (!pid) {
-		int dev = ckpt_open();
+		int dev = ckpt_open(), ret = set();
 
-		_exit(set() ? 1 : -ckpt_ioctl_restart(dev, &arg));
+		if (ret)
+			_exit(ret == ABSENT ? ABSENT : 1);
+		_exit(-ckpt_ioctl_restart(dev, &arg));
 	}
 	waitpid(pid, &status, 0);
 	n = pread(arg.logfd, text, size - 1, 0);
@@ -378,6 +405,9 @@ static const struct {
 	{ traced, "a traced task" },
 	{ tracing, "traces another" },
 	{ with_breakpoint, "a hardware breakpoint" },
+	{ with_executable_data, "READ_IMPLIES_EXEC" },
+	{ with_namespace_aside, "a namespace aside" },
+	{ with_keyring, "it has keys of its own" },
 };
 
 TEST_F_TIMEOUT(caller, has_what_would_stay, 120)
@@ -396,6 +426,21 @@ TEST_F_TIMEOUT(caller, has_what_would_stay, 120)
 		TH_LOG("not %s: %s", states[i].word, text);
 	}
 	EXPECT_EQ(0, semctl(semget(SEM_KEY, 1, 0), 0, IPC_RMID));
+}
+
+TEST_F(caller, denies_what_the_program_may_do)
+{
+	char text[1024];
+	int status;
+
+	ASSERT_EQ(0, ct_start(&self->ct, sleeps, NULL));
+	ASSERT_EQ(0, ct_reach(&self->ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(&self->ct, CT_KILL));
+	status = restart_with(self->ct.img, with_mdwe, text, sizeof(text));
+	if (status == ABSENT << 8)
+		SKIP(return, "no PR_SET_MDWE");
+	EXPECT_EQ(EBUSY << 8, status);
+	EXPECT_NE(NULL, strstr(text, "PR_SET_MDWE"));
 }
 
 /* ---- 32 bits ---- */

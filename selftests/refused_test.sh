@@ -35,6 +35,15 @@ def sys_call(nr, *args):
         raise OSError(ctypes.get_errno(), "system call %d" % nr)
     return ret
 
+# As sys_call(), for what a machine may not have.
+def sys_call_if(missing, *args):
+    try:
+        return sys_call(*args)
+    except OSError:
+        if ctypes.get_errno() in missing:
+            sys.exit("SKIP: no such system call")
+        raise
+
 exec(open(sys.argv[1]).read())
 open("ready", "w").close()
 while not os.path.exists("go"):
@@ -241,23 +250,13 @@ refused numa_policy 'a NUMA policy' <<'PY'
 area = mmap.mmap(-1, 1 << 20)
 start = ctypes.addressof(ctypes.c_char.from_buffer(area))
 nodes = ctypes.c_ulong(1)
-try:
-    sys_call(237, ctypes.c_ulong(start), ctypes.c_ulong(1 << 20), 2,
-             ctypes.byref(nodes), 64, 0)
-except OSError:
-    if ctypes.get_errno() == 38:
-        sys.exit("SKIP: no mbind()")
-    raise
+sys_call_if([38], 237, ctypes.c_ulong(start), ctypes.c_ulong(1 << 20), 2,
+            ctypes.byref(nodes), 64, 0)
 PY
 refused sealed_area 'a sealed area' <<'PY'
 area = mmap.mmap(-1, 1 << 20)
 start = ctypes.addressof(ctypes.c_char.from_buffer(area))
-try:
-    sys_call(462, ctypes.c_ulong(start), ctypes.c_ulong(1 << 20), 0)
-except OSError:
-    if ctypes.get_errno() == 38:
-        sys.exit("SKIP: no mseal()")
-    raise
+sys_call_if([38], 462, ctypes.c_ulong(start), ctypes.c_ulong(1 << 20), 0)
 PY
 pages=$(cat /proc/sys/vm/nr_hugepages)
 echo $((pages + 2)) >/proc/sys/vm/nr_hugepages
@@ -280,6 +279,66 @@ PY
 refused deadline_policy 'scheduling policy (deadline' <<'PY'
 attr = struct.pack("IIQiIQQQ", 48, 6, 0, 0, 0, 10**7, 10**9, 10**9)
 sys_call(314, 0, attr, 0)
+PY
+refused memory_policy 'a NUMA memory policy' <<'PY'
+sys_call_if([38], 238, 2, ctypes.byref(ctypes.c_ulong(1)), 64)
+PY
+refused io_uring 'io_uring' <<'PY'
+sys_call(425, 8, (ctypes.c_char * 120)())
+PY
+refused io_uring_unmapped_and_closed 'io_uring' <<'PY'
+ring = sys_call(425, 8, (ctypes.c_char * 120)())
+copy = os.dup(ring)
+# registered to itself: it holds on to the ring
+sys_call(427, ring, 20, struct.pack("IIQ", 0xffffffff, 0, ring), 1)
+PY
+refused semaphore_undo 'a System V semaphore undo list' <<'PY'
+sem = sys_call(64, 0, 1, 0o600)
+sys_call(65, sem, struct.pack("Hhh", 0, 1, 0x1000), 1)
+# removed in the end, with the operation
+import atexit
+_exit, os._exit = os._exit, lambda n: (sys_call(66, sem, 0, 0), _exit(n))
+PY
+refused secret_memory 'secretmem' <<'PY'
+secret = sys_call_if([38], 447, 0)
+PY
+refused mapped_secret_memory 'secretmem' <<'PY'
+secret = sys_call_if([38], 447, 0)
+os.ftruncate(secret, 4096)
+area = mmap.mmap(secret, 4096)
+os.close(secret)
+PY
+refused keyring_of_the_process 'a keyring of the thread or process' <<'PY'
+sys_call(250, 0, -2, 1)
+PY
+refused keyring_of_the_session "a session keyring other than the checkpointer's" <<'PY'
+sys_call(250, 1, 0)
+PY
+refused user_dispatch 'syscall user dispatch' <<'PY'
+selector = ctypes.c_char(0)
+sys_call(157, 59, 1, 0, 0, ctypes.byref(selector))
+PY
+refused io_flusher 'the I/O flusher state' <<'PY'
+sys_call(157, 57, 1, 0, 0, 0)
+PY
+refused machine_check_policy 'a machine-check policy' <<'PY'
+sys_call(157, 33, 1, 1, 0, 0)
+PY
+refused speculation 'a speculation control' <<'PY'
+sys_call_if([1, 6, 19], 157, 53, 0, 4, 0, 0)
+PY
+refused tracer 'a task that traces another one' <<'PY'
+# not of its tree: a child's child, which has lost that
+there, here = os.pipe()
+child = os.fork()
+if not child:
+    if os.fork():
+        os._exit(0)
+    os.write(here, b"%d" % os.getpid())
+    while True:
+        signal.pause()
+os.waitpid(child, 0)
+sys_call(101, 0x4206, int(os.read(there, 20)), 0, 0x100000)
 PY
 refused deleted_directory 'directory' <<'PY'
 here = os.getcwd()

@@ -48,6 +48,14 @@ while not os.path.exists("end"):
         grown.write(b"%04d" % turn * 5120) # whole blocks
         mapped[8192:8196] = b"%04d" % turn
         os.rename("write", "written")
+    if os.path.exists("fsync"):
+        os.unlink("fsync")
+        try:
+            os.fsync(grown.fileno())
+            told = "nothing"
+        except OSError as e:
+            told = os.strerror(e.errno)
+        with open("told", "w") as file: file.write(told)
     if not os.path.exists("ready"):
         os.mknod("ready")
     time.sleep(0.02)
@@ -127,6 +135,18 @@ dd if=/dev/zero of=holder/rest bs=64K status=none 2>/dev/null # until it is full
 writes
 fails 'files/grown cannot be written to disk \(errno (5|28)\)' images/image && writes
 result $? a_disk_that_does_not_take_its_files
+# The error is the program's to hear of, whoever has met it first.
+rm -f told
+writes
+checkpoint --stop-copy -o images/image "$program" 2>message || {
+	rm holder/rest
+	touch fsync
+}
+within 10 test -s told
+grep -q 'files/grown cannot be written' message && grep -qE 'Input/output error|No space' told
+result $? the_program_hears_of_it_too told
+dd if=/dev/zero of=holder/rest bs=64K status=none 2>/dev/null
+writes
 kill -KILL "$program"
 within 5 gone "$program"
 # shellcheck disable=SC2217 # a terminal would be refused

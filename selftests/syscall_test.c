@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include <linux/futex.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -710,6 +711,37 @@ TEST_F(syscall, clocks_do_not_count_the_time_away)
 	ASSERT_EQ(0, ct_restart(ct));
 	ct_go(ct, 1);
 	ASSERT_EQ(0, ct_join(ct));
+}
+
+/* ---- what is refused ----------------------------------------------- */
+
+/* nanosleep() by the entry of 32-bit programs, where its number is 162. */
+static int sleeps_as_32_bits(struct ct_shared *s, void *arg)
+{
+	struct {
+		int sec, nsec;
+	} * span;
+	long ret = 162;
+
+	span = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	CT_CHECK(s, span != MAP_FAILED);
+	span->sec = 3;
+	s->ready = 1;
+	asm volatile("int $0x80"
+		     : "+a"(ret)
+		     : "b"(span), "c"(0L)
+		     : "r8", "r9", "r10", "r11", "memory");
+	CT_EQ(s, 0, (int)ret);
+	return 0;
+}
+
+TEST_F(syscall, sleep_by_the_entry_of_32_bits_is_refused)
+{
+	ASSERT_EQ(0, ct_start(&self->ct, sleeps_as_32_bits, NULL));
+	ASSERT_EQ(0, ct_reach(&self->ct, 1));
+	ct_sleep_ms(500);
+	ASSERT_EQ(0, ct_refused(&self->ct, "32-bit system call|not supported"));
 }
 
 TEST_HARNESS_MAIN

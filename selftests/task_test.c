@@ -330,6 +330,98 @@ TEST_F(task, missing_directory_is_refused_by_name)
 	}
 }
 
+/* ---- what is not seen at once ------------------------------------- */
+
+static int dies_with_a_core(struct ct_shared *s)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		abort();
+	CT_EQ(s, pid, waitpid(pid, &status, 0));
+	CT_CHECK(s, WIFSIGNALED(status) && WCOREDUMP(status));
+	return 0;
+}
+
+static int cores_are_dumped(struct ct_shared *s, void *arg)
+{
+	struct rlimit lim = { RLIM_INFINITY, RLIM_INFINITY };
+
+	CT_EQ(s, 0, chdir(arg));
+	CT_EQ(s, 0, setrlimit(RLIMIT_CORE, &lim));
+	CT_DO(dies_with_a_core(s));
+	ct_step(s, 1);
+	return dies_with_a_core(s);
+}
+
+TEST_F(task, cores_are_dumped)
+{
+	ASSERT_EQ(0, ct_round_trip(&self->ct, cores_are_dumped, self->ct.dir));
+}
+
+/* A parent may move a child to another group until that executes a program. */
+static int who_has_executed_a_program(struct ct_shared *s, void *arg)
+{
+	pid_t plain = fork(), other;
+
+	if (!plain)
+		for (;;)
+			pause();
+	other = fork();
+	if (!other) {
+		execlp("sleep", "sleep", "600", NULL);
+		_exit(1);
+	}
+	while (!setpgid(other, getpgrp()))
+		sched_yield();
+	CT_EQ(s, EACCES, errno);
+	ct_step(s, 1);
+	CT_EQ(s, -1, setpgid(other, other));
+	CT_EQ(s, EACCES, errno);
+	CT_EQ(s, 0, setpgid(plain, plain));
+	kill(plain, SIGKILL);
+	kill(other, SIGKILL);
+	while (wait(NULL) > 0)
+		;
+	return 0;
+}
+
+CT_ROUND_TRIP(task, who_has_executed_a_program)
+
+static int any_cpu(struct ct_shared *s, void *arg)
+{
+	cpu_set_t before, after;
+
+	CT_EQ(s, 0, sched_getaffinity(0, sizeof(before), &before));
+	ct_step(s, 1);
+	CT_EQ(s, 0, sched_getaffinity(0, sizeof(after), &after));
+	CT_CHECK(s, CPU_EQUAL(&before, &after));
+	return 0;
+}
+
+/* On one CPU this shows nothing. */
+TEST_F(task, affinity_of_the_restarter_is_its_own)
+{
+	struct ct *ct = &self->ct;
+	cpu_set_t all, first;
+	int cpu = 0;
+
+	ASSERT_EQ(0, ct_start(ct, any_cpu, NULL));
+	ASSERT_EQ(0, ct_reach(ct, 1));
+	ASSERT_EQ(0, ct_checkpoint(ct, CT_KILL));
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(all), &all));
+	while (!CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&first);
+	CPU_SET(cpu, &first);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(first), &first));
+	EXPECT_EQ(0, ct_restart_from(ct, ct->img, NULL));
+	EXPECT_EQ(0, sched_setaffinity(0, sizeof(all), &all));
+	ct_go(ct, 1);
+	EXPECT_EQ(0, ct_join(ct));
+}
+
 /* ---- ids --------------------------------------------------------- */
 
 static int pid_is_kept(struct ct_shared *s, void *arg)

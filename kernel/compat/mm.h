@@ -187,6 +187,20 @@ static inline long ckpt_mm_counter(struct mm_struct *mm, int kind)
 #endif
 }
 
+/* Whether those that come of it may not have writable code (6.3: new). */
+static inline bool ckpt_mm_hands_on_mdwe(const struct mm_struct *mm)
+{
+#ifdef MMF_HAS_MDWE_NO_INHERIT
+	if (test_bit(MMF_HAS_MDWE_NO_INHERIT, &mm->flags))
+		return false;
+#endif
+#ifdef MMF_HAS_MDWE
+	return test_bit(MMF_HAS_MDWE, &mm->flags);
+#else
+	return false;
+#endif
+}
+
 /* Why an address space cannot be saved because of something new; or NULL. */
 static inline const char *ckpt_mm_new_state(const struct mm_struct *mm)
 {

@@ -13,7 +13,8 @@
 #define CKPT_TASK_RESET_ON_FORK (1U << 2) /* SCHED_RESET_ON_FORK */
 #define CKPT_TASK_AFFINITY (1U << 3) /* cpus[] restricts the task */
 #define CKPT_TASK_DEAD (1U << 4) /* it has exited: TASK stands alone */
-#define CKPT_TASK_FLAGS ((1U << 5) - 1)
+#define CKPT_TASK_FORKNOEXEC (1U << 5) /* it has not executed a program */
+#define CKPT_TASK_FLAGS ((1U << 6) - 1)
 
 struct ckpt_hdr_task {
 	struct ckpt_hdr h;
