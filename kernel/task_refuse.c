@@ -5,10 +5,10 @@
  * Every member of task_struct that user space can give a value other than the
  * default stands here, is captured by task.c, arch/x86/ or the resource it
  * belongs to, or is one of these that a restarted task has from its restarter:
- * cgroups, cpuset, audit ids, autogroup, resctrl group, Yama's exceptions,
- * perf events that others count it with, BPF task storage, NUMA statistics,
- * delay accounting; and how it runs here: its NUMA memory policy, utilization
- * clamping, core-scheduling cookie, and speculation controls.
+ * cgroups, cpuset, audit ids, autogroup, resctrl group, perf events that others
+ * count it with, BPF task storage, NUMA statistics, delay accounting; and how it
+ * runs here: its NUMA memory policy, utilization clamping, core-scheduling cookie,
+ * and speculation controls.  Yama's exceptions are lost.
  *
  * A restart would leave the rest with the program, which had it not: so a
  * restarter that has it is refused by the same table.
