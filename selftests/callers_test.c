@@ -284,7 +284,6 @@ static int with_segment(void)
 		.limit = 0xfffff,
 		.seg_32bit = 1,
 		.limit_in_pages = 1,
-		.useable = 1,
 	};
 	return call_of_32_bits(243, (long)d, 0, 0); /* set_thread_area() */
 }

@@ -718,15 +718,13 @@ TEST_F(syscall, clocks_do_not_count_the_time_away)
 /* nanosleep() by the entry of 32-bit programs, where its number is 162. */
 static int sleeps_as_32_bits(struct ct_shared *s, void *arg)
 {
-	struct {
-		int sec, nsec;
-	} * span;
+	int *span; /* seconds, nanoseconds */
 	long ret = 162;
 
 	span = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	CT_CHECK(s, span != MAP_FAILED);
-	span->sec = 3;
+	span[0] = 3;
 	s->ready = 1;
 	asm volatile("int $0x80"
 		     : "+a"(ret)

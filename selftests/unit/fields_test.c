@@ -574,7 +574,7 @@ static void too_much(struct ib *ib, struct ckpt_hdr_task *t)
 static void task_rules(void)
 {
 	BAD(task, 0, "task: pid not positive", r->pid = 0);
-	BAD(task, 0, "task: unknown flags", r->flags = 32);
+	BAD(task, 0, "task: unknown flags", r->flags = 64);
 	BAD(task, 0, "task: a zombie with more than it has", r->flags = 16);
 	BAD(task, 0, "task: objref not positive", r->mm_objref = 0);
 	BAD(task, 0, "task: objref not positive", r->nsproxy_objref = 0);
