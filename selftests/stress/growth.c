@@ -164,10 +164,13 @@ static const struct cache *cache_of(const struct figures *f, const char *name)
 	return NULL;
 }
 
-/* The kernel gives areas back by the thousand; VmallocUsed tells a leak. */
+/*
+ * The kernel gives areas back by the thousand; VmallocUsed tells a leak.
+ * kmemleak has an object for each of all others, which are counted themselves.
+ */
 static bool lazy(const char *name)
 {
-	return !strcmp(name, "vmap_area");
+	return !strcmp(name, "vmap_area") || !strncmp(name, "kmemleak_", 9);
 }
 
 static void compare_caches(const struct figures *after, const char *what,
