@@ -270,7 +270,9 @@ static int with_undo(void)
 
 static int with_ports(void)
 {
-	return ioperm(0x80, 1, 1);
+	if (!ioperm(0x80, 1, 1))
+		return 0;
+	return errno == ENOSYS ? ABSENT : -1;
 }
 
 static int with_segment(void)
@@ -412,14 +414,19 @@ static const struct {
 TEST_F_TIMEOUT(caller, has_what_would_stay, 120)
 {
 	char text[1024];
+	int status;
 	size_t i;
 
 	ASSERT_EQ(0, ct_start(&self->ct, sleeps, NULL));
 	ASSERT_EQ(0, ct_reach(&self->ct, 1));
 	ASSERT_EQ(0, ct_checkpoint(&self->ct, CT_KILL));
 	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		EXPECT_EQ(EBUSY << 8, restart_with(self->ct.img, states[i].set,
-						   text, sizeof(text)))
+		status = restart_with(self->ct.img, states[i].set, text,
+				      sizeof(text));
+		/* the debug kernel has no ports */
+		if (states[i].set == with_ports && status == ABSENT << 8)
+			continue;
+		EXPECT_EQ(EBUSY << 8, status)
 		TH_LOG("%s: %s", states[i].word, text);
 		EXPECT_NE(NULL, strstr(text, states[i].word))
 		TH_LOG("not %s: %s", states[i].word, text);
