@@ -157,7 +157,7 @@ static void oom_kill_it(struct round *r)
 
 static void oom_over(struct round *r)
 {
-	int64_t limit = now() + 10 * SEC;
+	int64_t limit = in_seconds(10);
 
 	write_text(HOME "/memory.max", "max");
 	write_text(HOME "/memory.oom.group", "0");
@@ -204,7 +204,7 @@ static void move_it_home(struct round *r)
 
 static void trace_it(struct round *r)
 {
-	int64_t limit = now() + 5 * SEC;
+	int64_t limit = in_seconds(5);
 	pid_t pid = r->target.pid;
 	int status = 0;
 
@@ -272,7 +272,8 @@ static void stop_the_tool(struct round *r)
 		if (!read_text(path, stat, sizeof(stat)))
 			return;
 	} while (!strstr(stat, ") T") && !strstr(stat, ") Z"));
-	pause_us(200000); /* what it had begun is over */
+	pause_us((in_seconds(1) - now()) /
+		 5000); /* what it had begun is over */
 	frozen = tool_has_frozen(r->tool.pid);
 	pause_us(stop_seconds * 1000000);
 	if (frozen != tool_has_frozen(r->tool.pid))
@@ -394,7 +395,7 @@ static void signal_the_restart(struct round *r)
 	tool_start(&r->tool, "message", argv);
 	pause_us(below(r->usual / 1000 + 1));
 	signal_tool(r);
-	limit = now() + SEC;
+	limit = in_seconds(1);
 	while (!kill(r->target.pid, 0) && now() < limit)
 		pause_us(1000);
 	if (kill(r->target.pid, 0))
@@ -403,7 +404,7 @@ static void signal_the_restart(struct round *r)
 	if (!beats(15))
 		wrong("half a restart is left");
 	kill(r->target.pid, SIGKILL);
-	limit = now() + 10 * SEC;
+	limit = in_seconds(10);
 	while (!kill(r->target.pid, 0) && now() < limit)
 		pause_us(1000);
 }

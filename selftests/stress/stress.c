@@ -7,7 +7,8 @@
  *	-c CYCLES	of checkpoint and restart in place (20)
  *	-s SECONDS	that a tool is stopped (2)
  *	-l SECONDS	that a tool may take (60); a beat may take as much longer
- *	-n NAME		only scenes whose name has NAME in it; "cycles" too
+ *	-n NAME		only scenes whose name has NAME in it, or the cycles: a
+ *			tree's begin with "a tree: "
  *	-p NUMBER	of scenes that the seed chooses (0: all)
  *	-S SEED		of the moments (from the clock; printed)
  *
@@ -191,7 +192,7 @@ static void clear_up(struct round *r)
 	char pid[16];
 	const char *const argv[] = { "checkpoint", "-o", "image", pid, NULL };
 	const char *what;
-	int64_t limit = now() + 20 * SEC;
+	int64_t limit = in_seconds(20);
 
 	if (!r->target.alive)
 		target_start(&r->target);
@@ -264,8 +265,11 @@ static bool picked(unsigned int left, unsigned int *wanted)
 	return true;
 }
 
-static bool chosen(const char *name)
+static bool chosen(const char *what, bool tree)
 {
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s%s", tree ? "a tree: " : "", what);
 	return !only || strstr(name, only);
 }
 
@@ -284,28 +288,34 @@ static void play_scenes(void)
 	for (i = 0; i < 2 * nr_scenes; i++) {
 		tree = i % 2;
 		if (fits(&scenes[i / 2], tree) && picked(left--, &wanted) &&
-		    chosen(scenes[i / 2].name))
+		    chosen(scenes[i / 2].name, tree))
 			play(&scenes[i / 2], tree);
 	}
 }
 
-/* Where only a few scenes are played, one of the two workloads has to do. */
-static void play_cycles(void)
-{
-	const char *const busy[] = { "busy", "maps", NULL };
-	const char *const tree[] = { "busy", "maps", "-t", NULL };
-	bool both = !picks && !command, first = both || below(2) || command;
+#define CYCLES "cycles of checkpoint and restart in place"
 
-	if (!nr_cycles || !chosen("cycles"))
+static void play_cycles(bool tree)
+{
+	const char *const busy[] = { "busy", "maps", tree ? "-t" : NULL, NULL };
+
+	if (!chosen(CYCLES, tree))
 		return;
-	if (first) {
-		cycles(command ?: busy, nr_cycles);
-		result("cycles of checkpoint and restart in place");
-	}
-	if (both || !first) {
-		cycles(tree, nr_cycles);
-		result("a tree: cycles of checkpoint and restart in place");
-	}
+	cycles(command ?: busy, nr_cycles);
+	result(tree ? "a tree: " CYCLES : CYCLES);
+}
+
+/* Where only a few scenes are played, one of the two workloads has to do. */
+static void play_both_cycles(void)
+{
+	bool one = picks && !command, tree = one && below(2);
+
+	if (!nr_cycles)
+		return;
+	if (!one || !tree)
+		play_cycles(false);
+	if (!command && (!one || tree))
+		play_cycles(true);
 }
 
 static void play_all(void)
@@ -328,7 +338,7 @@ static void play_all(void)
 	if (other_answers || (!only && !picks && !busy_answers))
 		wrong("rmmod of a module in use");
 	result("rmmod says busy all the while");
-	play_cycles();
+	play_both_cycles();
 }
 
 static unsigned int parse(int argc, char **argv)

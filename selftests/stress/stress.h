@@ -57,6 +57,8 @@ struct target {
 extern int64_t tool_limit; /* ns: no tool takes longer to end, once it is to */
 
 int64_t now(void);
+/* The time in @seconds where @tool_limit is a minute, in more where it is more. */
+int64_t in_seconds(unsigned int seconds);
 void pause_us(unsigned int us);
 unsigned int below(unsigned int n);
 bool read_text(const char *path, char *buf, size_t size);
@@ -82,7 +84,7 @@ void target_kill(struct target *t);
 pid_t target_member(unsigned int nr);
 /* Looks whether it has ended. */
 bool target_gone(struct target *t);
-/* Waits until the workload has gone on; @seconds if @tool_limit is a minute. */
+/* Waits until the workload has gone on, until in_seconds(@seconds). */
 bool beats(unsigned int seconds);
 /* Group of a tool, below HOME; true once the target is frozen in it. */
 bool tool_has_frozen(pid_t tool);

@@ -28,6 +28,11 @@ int64_t now(void)
 	return ts.tv_sec * SEC + ts.tv_nsec;
 }
 
+int64_t in_seconds(unsigned int seconds)
+{
+	return now() + seconds * (tool_limit / 60);
+}
+
 void pause_us(unsigned int us)
 {
 	struct timespec ts = { us / 1000000, us % 1000000 * 1000L };
@@ -288,7 +293,7 @@ bool target_gone(struct target *t)
 
 void target_kill(struct target *t)
 {
-	int64_t limit = now() + 10 * SEC;
+	int64_t limit = in_seconds(10);
 
 	if (!t->alive)
 		return;
@@ -304,7 +309,7 @@ void target_kill(struct target *t)
 
 bool beats(unsigned int seconds)
 {
-	int64_t limit = now() + seconds * (tool_limit / 60);
+	int64_t limit = in_seconds(seconds);
 	char before[64], after[64];
 
 	if (!read_text("beat", before, sizeof(before)))
