@@ -118,8 +118,15 @@ echo "# not found:$bad"
 result $? flipped_bits
 
 cat good good >bad
-timeout 2 restart --no-pids <bad >/dev/null 2>message
-[ $? = 124 ] # runs: what follows the trailer is not ours
+timeout 60 restart --no-pids <bad >/dev/null 2>message &
+tool=$!
+for ((i = 0; i < 1000; i++)); do
+	pgrep -x sleep | grep -vx "$target" >back && break
+	sleep 0.02
+done
+xargs kill <back
+wait "$tool"
+[ $? = 143 ] && [ "$(wc -l <back)" = 1 ] && [ ! -s message ]
 result $? bytes_behind_the_image_are_left_alone
 (while :; do cat good 2>/dev/null || exit; done) 2>/dev/null |
 	head -c 1000 >bad

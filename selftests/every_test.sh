@@ -266,19 +266,27 @@ result $? 'the program runs on, no snapshot is left'
 
 # Neither descriptors nor memory pile up in the tool: the least that it has, of
 # many looks, as it has more in the middle of a checkpoint.
+# shellcheck disable=SC2317 # called by least
+descriptors() {
+	find "/proc/$tool/fd" | wc -l
+}
+# shellcheck disable=SC2317 # called by least
+memory() {
+	awk '/^VmRSS/ { print $2 }' "/proc/$tool/status"
+}
 least() {
 	local look
 
 	for ((look = 0; look < 40; look++)); do
-		find "/proc/$tool/fd" | wc -l
+		"$1"
 		sleep 0.05
 	done | sort -n | head -n 1
 }
 every 20ms --keep-last 1 -o race
 sleep 1
-files=$(least) rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$tool/status")
+files=$(least descriptors) rss=$(least memory)
 sleep 2
-more=$(least) now=$(awk '/^VmRSS/ { print $2 }' "/proc/$tool/status")
+more=$(least descriptors) now=$(least memory)
 [ "$more" -le $((files + 2)) ] && [ "$now" -le $((rss + 200)) ]
 result $? 'the tool does not grow' <(echo "$files $more $rss $now")
 kill -TERM "$tool"

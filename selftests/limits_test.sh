@@ -197,11 +197,12 @@ pid=$program
 cut
 result $? a_program_with_some_of_everything
 chmod 777 .
-for limit in nofile=20 sigpending=5 memlock=4096 as=30000000 data=20000000 stack=160000 nproc=1 rss=4096; do
+for limit in nofile=20 sigpending=5 memlock=4096 as=30000000 data=20000000 stack=160000 nproc=1; do
 	name=${limit%=*} value=${limit#*=}
-	words='limit|RLIMIT|memory|resource|temporarily|open files|shared|[Cc]annot'
 	case $name in
-	rss) continue ;; # the kernel has no use for it
+	nofile) words="above the caller's limit of $value descriptors" ;;
+	nproc) words='too many processes: see ulimit -u' ;;
+	*) words="RLIMIT_${name^^}: hard limit [0-9]+ above the caller's $value " ;;
 	esac
 	not_restarted "restart_with_too_little_$name" "$words" \
 		"${as_tester[@]}" prlimit --"$name=$value:$value" restart -i image
