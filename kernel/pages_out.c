@@ -576,7 +576,7 @@ static unsigned long drop_done(struct ckpt_pages_job *job, struct ckpt_run *run,
 	if (!job->drop)
 		return end;
 	if (end != job->end)
-		end &= HPAGE_PMD_MASK;
+		end &= PMD_MASK;
 	if (end <= from)
 		return from;
 	K(do_madvise)(job->mm, from, end - from, MADV_DONTNEED);
