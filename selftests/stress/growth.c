@@ -62,6 +62,21 @@ static long lines_of(const char *path)
 	return n;
 }
 
+/* KiB in the lists of free pages that each CPU has; MemAvailable is without. */
+static long free_on_cpus(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "re");
+	long pages, sum = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %ld", &pages) == 1)
+			sum += pages;
+	if (f)
+		fclose(f);
+	return sum * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
 /* Everything that is only kept for later goes. */
 static void settle(void)
 {
@@ -140,7 +155,8 @@ static void take(struct figures *f)
 	unlink("second");
 	settle();
 	take_caches(f);
-	f->available = number_in("/proc/meminfo", "MemAvailable:");
+	f->available = number_in("/proc/meminfo", "MemAvailable:") +
+		       free_on_cpus();
 	f->unreclaimable = number_in("/proc/meminfo", "SUnreclaim:");
 	f->vmalloc = number_in("/proc/meminfo", "VmallocUsed:");
 	f->files = number_in("/proc/sys/fs/file-nr", "");
