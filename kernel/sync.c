@@ -27,13 +27,11 @@
  * struct sync - a file that is to be synced
  * @list: in ctx->syncs
  * @path: of the file, held
- * @cred: with which it was opened
  * @fsync: as fsync() does; else its contents alone
  */
 struct sync {
 	struct list_head list;
 	struct path path;
-	const struct cred *cred;
 	bool fsync;
 };
 
@@ -47,24 +45,36 @@ static int sync_failed(struct ckpt_ctx *ctx, int err, const struct path *path)
 }
 
 /*
- * As whoever has opened it: it only is to be written back.  Of an overlay only
- * its own fsync leads to the file where the pages are.  Not by the program's own
- * file, whose fsync() is to tell of an error once.
+ * As the kernel: it only is to be written back, and who holds a file may have
+ * rights to nothing but writing.  Of an overlay only its own fsync leads to the
+ * file where the pages are.  Not by the program's own file, whose fsync() is to
+ * tell of an error once.  Who watches the file, and may be frozen, is not asked.
  */
-static int sync_now(const struct sync *sync)
+static int sync_now(const struct path *path, bool fsync)
 {
-	struct file *file = dentry_open(&sync->path, O_RDONLY | O_LARGEFILE,
-					sync->cred);
+	struct cred *cred = prepare_kernel_cred(&init_task);
+	struct file *file;
 	int err;
 
+	if (!cred)
+		return -ENOMEM;
+	file = dentry_open(path, O_RDONLY | O_LARGEFILE | __FMODE_NONOTIFY,
+			   cred);
+	put_cred(cred);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	if (file->f_op->fsync)
-		err = vfs_fsync(file, !sync->fsync);
+		err = vfs_fsync(file, !fsync);
 	else
 		err = filemap_write_and_wait(file->f_mapping);
 	fput(file);
 	return err;
+}
+
+/* An error that the program's fsync() is yet to tell of goes with the program. */
+static int sync_untold(const struct file *file)
+{
+	return filemap_check_wb_err(file->f_mapping, READ_ONCE(file->f_wb_err));
 }
 
 static int sync_later(struct ckpt_ctx *ctx, struct file *file, bool fsync)
@@ -82,7 +92,6 @@ static int sync_later(struct ckpt_ctx *ctx, struct file *file, bool fsync)
 		return ckpt_fail(ctx, -ENOMEM, "file", "out of memory");
 	sync->path = *path;
 	path_get(&sync->path);
-	sync->cred = get_cred(file->f_cred);
 	sync->fsync = fsync;
 	list_add_tail(&sync->list, &ctx->syncs);
 	return 0;
@@ -97,17 +106,13 @@ static int sync_later(struct ckpt_ctx *ctx, struct file *file, bool fsync)
  */
 int ckpt_sync_file(struct ckpt_ctx *ctx, struct file *file)
 {
-	const struct sync sync = {
-		.path = *ckpt_file_path(file),
-		.cred = file->f_cred,
-		.fsync = true,
-	};
+	const struct path *path = ckpt_file_path(file);
 	int err;
 
 	if (ctx->flags & CHECKPOINT_SNAPSHOT)
 		return sync_later(ctx, file, true);
-	err = sync_now(&sync);
-	return err ? sync_failed(ctx, err, &sync.path) : 0;
+	err = sync_now(path, true) ?: sync_untold(file);
+	return err ? sync_failed(ctx, err, path) : 0;
 }
 
 /**
@@ -137,7 +142,6 @@ static void sync_drop(struct sync *sync)
 {
 	list_del(&sync->list);
 	path_put(&sync->path);
-	put_cred(sync->cred);
 	kfree(sync);
 }
 
@@ -153,7 +157,7 @@ int ckpt_sync_run(struct ckpt_ctx *ctx)
 	int err = 0;
 
 	list_for_each_entry_safe(sync, next, &ctx->syncs, list) {
-		err = sync_now(sync);
+		err = sync_now(&sync->path, sync->fsync);
 		if (err)
 			return sync_failed(ctx, err, &sync->path);
 		sync_drop(sync);

@@ -314,14 +314,14 @@ static int affinity_clear(struct ckpt_ctx *ctx)
 {
 	cpumask_var_t have;
 	void __user *umask;
-	bool all;
+	bool bound;
 
 	if (!zalloc_cpumask_var(&have, GFP_KERNEL_ACCOUNT))
 		return ckpt_fail(ctx, -ENOMEM, "task", "out of memory");
 	K(cpuset_cpus_allowed)(current, have);
-	all = cpumask_subset(have, &current->cpus_mask);
+	bound = ckpt_task_is_bound(current, have);
 	free_cpumask_var(have);
-	if (all)
+	if (!bound)
 		return 0;
 	umask = ckpt_scratch_put(ctx, 0, cpumask_bits(cpu_possible_mask),
 				 cpumask_size());

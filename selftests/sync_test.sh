@@ -145,6 +145,17 @@ checkpoint --stop-copy -o images/image "$program" 2>message || {
 within 10 test -s told
 grep -q 'files/grown cannot be written' message && grep -qE 'Input/output error|No space' told
 result $? the_program_hears_of_it_too told
+# So it is if the disk has failed before, and somebody else was told.
+rm -f told
+dd if=/dev/zero of=holder/rest bs=64K status=none 2>/dev/null
+writes
+python3 -c 'import os; os.fsync(os.open("files/grown", os.O_WRONLY))' 2>other
+rm holder/rest
+checkpoint --stop-copy -o images/image "$program" 2>message
+[ $? = 1 ] && grep -q 'files/grown cannot be written' message && grep -q OSError other &&
+	touch fsync && within 10 test -s told && grep -qE 'Input/output error|No space' told &&
+	checkpoint --stop-copy -o later "$program" 2>message && rm later
+result $? an_error_that_others_were_told_of message other
 dd if=/dev/zero of=holder/rest bs=64K status=none 2>/dev/null
 writes
 kill -KILL "$program"

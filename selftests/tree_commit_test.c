@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <ckpt.h>
@@ -25,16 +26,34 @@ struct family {
 
 static struct family *family;
 static pid_t victim; /* dies in fsync(), and is reaped */
+static pid_t stray; /* leaves the frozen group in fsync() */
+static int alarms; /* from fsync() on, every so many us */
 static int sync_error;
+
+static void move(pid_t pid)
+{
+	int fd = open("/sys/fs/cgroup/cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || dprintf(fd, "%d", pid) < 0)
+		ct_say("cannot move pid %d", pid);
+	close(fd);
+}
 
 int fsync(int fd)
 {
+	const struct itimerval often = { { 0, alarms }, { 0, alarms } };
+
 	if (victim) {
 		kill(victim, SIGKILL);
 		/* its parent is frozen: it stays a zombie */
 		ct_sleep_ms(200);
 		victim = 0;
 	}
+	if (alarms)
+		setitimer(ITIMER_REAL, &often, NULL);
+	if (stray)
+		move(stray);
+	stray = 0;
 	if (sync_error) {
 		errno = sync_error;
 		return -1;
@@ -63,6 +82,8 @@ static int begin(struct ct *ct)
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	victim = 0;
+	stray = 0;
+	alarms = 0;
 	sync_error = 0;
 	family = mmap(NULL, sizeof(*family), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -148,6 +169,41 @@ TEST_F(commit, the_others_die_if_the_first_has)
 	ASSERT_EQ(0, begin(&self->ct));
 	victim = family->pid[0];
 	EXPECT_LT(0, save(&self->ct, 1, 0));
+	EXPECT_EQ(0, living());
+	end();
+}
+
+/* It runs; that it does is told. */
+TEST_F(commit, who_has_left_the_frozen_group_is_named)
+{
+	char name[32];
+
+	ASSERT_EQ(0, begin(&self->ct));
+	stray = family->pid[GENERATIONS - 1];
+	snprintf(name, sizeof(name), "pid %d: ", stray);
+	EXPECT_EQ(-EXDEV, save(&self->ct, 1, 0));
+	EXPECT_NE(NULL, strstr(ckpt_error(), name));
+	EXPECT_EQ(1, living());
+	EXPECT_EQ(0, kill(family->pid[GENERATIONS - 1], 0));
+	end();
+}
+
+static void alarmed(int sig)
+{
+	(void)sig;
+}
+
+/* Signals that have a handler are the caller's, not ours. */
+TEST_F(commit, a_caller_with_a_timer_sees_them_end)
+{
+	struct sigaction act = { .sa_handler = alarmed };
+
+	ASSERT_EQ(0, begin(&self->ct));
+	sigaction(SIGALRM, &act, NULL);
+	alarms = 200;
+	EXPECT_LT(0, save(&self->ct, 1, 0));
+	alarms = 0;
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	EXPECT_EQ(0, living());
 	end();
 }

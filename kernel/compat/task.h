@@ -64,4 +64,16 @@ static inline bool ckpt_task_custom_slice(const struct task_struct *t)
 #define CKPT_PF_WORKER (PF_KTHREAD | PF_IO_WORKER)
 #endif
 
+/* Whether sched_setaffinity() keeps @t from some of the @allowed CPUs. */
+static inline bool ckpt_task_is_bound(const struct task_struct *t,
+				      const struct cpumask *allowed)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	/* 6.2: what it was given is kept, beside what comes of it */
+	return READ_ONCE(t->user_cpus_ptr);
+#else
+	return !cpumask_subset(allowed, &t->cpus_mask);
+#endif
+}
+
 #endif /* _CKPT_COMPAT_TASK_H */

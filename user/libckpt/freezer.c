@@ -30,6 +30,7 @@
 #define FREEZE_SECONDS 10
 #define LOOKS_MAX 1000 /* at a tree that grows faster than we look */
 #define LEVELS_MAX 32 /* of groups below one */
+#define DYING_TIMES 30 /* as long as others may one take that is dying */
 
 /* The two freezers. */
 struct freezer {
@@ -79,6 +80,7 @@ struct ckpt_freeze {
 	const struct freezer *freezer;
 	unsigned int flags; /* CKPT_FREEZE_* */
 	unsigned long long since; /* the first one was told to freeze, in ns */
+	unsigned long long frozen; /* all were, in clock ticks after the boot */
 	int dev;
 	pid_t pid;
 	int spare[2]; /* descriptors that are there when it is thawed */
@@ -541,6 +543,16 @@ static void spare_give(struct ckpt_freeze *fz)
 	}
 }
 
+/* As the start of a process is told. */
+static unsigned long long ticks_after_boot(void)
+{
+	unsigned long long hz = sysconf(_SC_CLK_TCK);
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * hz + now.tv_nsec * hz / 1000000000;
+}
+
 int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
 		struct ckpt_freeze **out)
 {
@@ -560,6 +572,7 @@ int ckpt_freeze(int dev, pid_t pid, unsigned int flags,
 	if (!err)
 		err = freeze_tree(fz);
 	if (!err) {
+		fz->frozen = ticks_after_boot();
 		*out = fz;
 		return 0;
 	}
@@ -614,32 +627,38 @@ static void let_die(struct ckpt_freeze *fz)
 
 /*
  * Whether the process that has this number now is one of the tree: nobody else
- * is in the ice.
+ * is in the ice, and who was frozen is not younger than that.
  *
- * Return: 1; 0: it has ended; or a negative errno.
+ * Return: 1; -ESRCH: it has ended; -EXDEV: somebody has moved it out of the ice;
+ * or another negative errno.
  */
 static int is_member(const struct ckpt_freeze *fz, pid_t pid)
 {
 	pid_t thread = living_thread(pid);
+	unsigned long long start;
 	char path[PATH_MAX];
 	size_t i;
 	int err;
 
 	if (!thread)
-		return 0;
+		return -ESRCH;
 	err = fz->freezer->path(thread, path, sizeof(path));
 	if (err)
-		return living_thread(pid) == thread ? err : 0;
+		return living_thread(pid) == thread ? err : -ESRCH;
 	for (i = 0; i < fz->nr_ice; i++)
 		if (is_below(path, fz->ice[i].path))
 			return 1;
-	return 0;
+	if (ckpt_process_start(pid, &start) || start > fz->frozen)
+		return -ESRCH;
+	/* version 1 has it in no group while it exits */
+	return ckpt_process_exits(thread) ? 1 : -EXDEV;
 }
 
 /*
- * A member of the tree, by a descriptor.
+ * A member of the tree, by a descriptor; also one that has left the ice if it
+ * was @killed.
  *
- * Return: the descriptor; -ESRCH: it has ended; or another negative errno.
+ * Return: the descriptor, or a negative errno as of is_member().
  */
 static int member_open(const struct ckpt_freeze *fz, pid_t pid, bool killed)
 {
@@ -649,13 +668,10 @@ static int member_open(const struct ckpt_freeze *fz, pid_t pid, bool killed)
 	if (fd < 0)
 		return fd == -EINVAL ? -ESRCH : fd;
 	ret = is_member(fz, pid);
-	/* version 1 has it in no group while it exits */
-	if (!ret && killed && ckpt_process_exits(pid))
-		ret = 1;
-	if (ret > 0)
+	if (ret > 0 || (ret == -EXDEV && killed))
 		return fd;
 	close(fd);
-	return ret ?: -ESRCH;
+	return ret;
 }
 
 static int kill_one(const struct ckpt_freeze *fz, pid_t pid)
@@ -668,8 +684,36 @@ static int kill_one(const struct ckpt_freeze *fz, pid_t pid)
 	}
 	if (!err || err == -ESRCH)
 		return 0;
+	if (err == -EXDEV)
+		return ckpt_set_error(err,
+				      "pid %d: the image is whole, but it was not killed: somebody has moved it out of its cgroup",
+				      pid);
 	return ckpt_set_error(err, "pid %d: cannot kill it: %s", pid,
 			      strerror(-err));
+}
+
+static bool is_dying(pid_t pid)
+{
+	pid_t thread = living_thread(pid);
+
+	return !thread || ckpt_process_exits(thread);
+}
+
+/* One that gives much memory back takes its time, which is not limited so much. */
+static int await_end(int fd, pid_t pid, int timeout_ms)
+{
+	long start = ckpt_now_ms(), past;
+	int ended;
+
+	do {
+		ended = ckpt_pidfd_wait(fd, 100);
+		past = ckpt_now_ms() - start;
+		if (ended == -EINTR && !ckpt_stop_requested())
+			ended = 0;
+	} while (!ended &&
+		 (past < timeout_ms ||
+		  (past < DYING_TIMES * timeout_ms && is_dying(pid))));
+	return ended;
 }
 
 static int await_one(const struct ckpt_freeze *fz, pid_t pid, int timeout_ms)
@@ -678,7 +722,7 @@ static int await_one(const struct ckpt_freeze *fz, pid_t pid, int timeout_ms)
 	int ended = fd == -ESRCH ? 1 : fd;
 
 	if (fd >= 0) {
-		ended = ckpt_pidfd_wait(fd, timeout_ms);
+		ended = await_end(fd, pid, timeout_ms);
 		close(fd);
 	}
 	if (ended > 0)
@@ -695,9 +739,11 @@ static int await_one(const struct ckpt_freeze *fz, pid_t pid, int timeout_ms)
 /**
  * ckpt_freeze_kill() - kill a frozen tree
  * @fz: frozen tree
- * @timeout_ms: how long to wait until a process is gone
+ * @timeout_ms: how long to wait until a process is gone; longer if it is seen to
+ *	be on its way
  *
- * Those that were frozen, wherever they are in the tree by now, and nobody else.
+ * Those that were frozen, whoever their parents are by now, and nobody else: one
+ * that somebody has moved out of the ice is not killed, which is an error.
  *
  * Return: 0 or a negative errno; -ETIMEDOUT: one has not ended.
  */
