@@ -19,8 +19,11 @@
 #include "ckpt_test.h"
 
 #define GENERATIONS 3
+#define FAT (64 << 20) /* bytes, to die of slowly */
 
 struct family {
+	bool fat;
+	volatile int ready;
 	volatile pid_t pid[GENERATIONS];
 };
 
@@ -70,13 +73,17 @@ static void live(void)
 		if (i + 1 == GENERATIONS || fork())
 			break;
 	}
+	if (family->fat)
+		mmap(NULL, FAT, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	__atomic_add_fetch(&family->ready, 1, __ATOMIC_SEQ_CST);
 	for (;;)
 		pause();
 }
 
 CT_FIXTURE(commit)
 
-static int begin(struct ct *ct)
+static int begin(struct ct *ct, bool fat)
 {
 	int tries;
 
@@ -89,6 +96,7 @@ static int begin(struct ct *ct)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (family == MAP_FAILED)
 		return -1;
+	family->fat = fat;
 	if (!fork()) {
 		setsid();
 		close_range(0, ~0U, 0);
@@ -97,7 +105,7 @@ static int begin(struct ct *ct)
 		open("/dev/null", O_RDWR);
 		live();
 	}
-	for (tries = 0; !family->pid[GENERATIONS - 1]; tries++) {
+	for (tries = 0; family->ready < GENERATIONS; tries++) {
 		if (tries > 1000)
 			return ct_say("the tree does not start");
 		ct_sleep_ms(10);
@@ -157,7 +165,7 @@ static void end(void)
 
 TEST_F(commit, who_has_lost_its_parent_dies_too)
 {
-	ASSERT_EQ(0, begin(&self->ct));
+	ASSERT_EQ(0, begin(&self->ct, false));
 	victim = family->pid[1];
 	EXPECT_LT(0, save(&self->ct, 1, 0));
 	EXPECT_EQ(0, living());
@@ -166,7 +174,7 @@ TEST_F(commit, who_has_lost_its_parent_dies_too)
 
 TEST_F(commit, the_others_die_if_the_first_has)
 {
-	ASSERT_EQ(0, begin(&self->ct));
+	ASSERT_EQ(0, begin(&self->ct, false));
 	victim = family->pid[0];
 	EXPECT_LT(0, save(&self->ct, 1, 0));
 	EXPECT_EQ(0, living());
@@ -178,7 +186,7 @@ TEST_F(commit, who_has_left_the_frozen_group_is_named)
 {
 	char name[32];
 
-	ASSERT_EQ(0, begin(&self->ct));
+	ASSERT_EQ(0, begin(&self->ct, false));
 	stray = family->pid[GENERATIONS - 1];
 	snprintf(name, sizeof(name), "pid %d: ", stray);
 	EXPECT_EQ(-EXDEV, save(&self->ct, 1, 0));
@@ -198,7 +206,7 @@ TEST_F(commit, a_caller_with_a_timer_sees_them_end)
 {
 	struct sigaction act = { .sa_handler = alarmed };
 
-	ASSERT_EQ(0, begin(&self->ct));
+	ASSERT_EQ(0, begin(&self->ct, true));
 	sigaction(SIGALRM, &act, NULL);
 	alarms = 200;
 	EXPECT_LT(0, save(&self->ct, 1, 0));
@@ -212,7 +220,7 @@ TEST_F(commit, a_caller_with_a_timer_sees_them_end)
 static void fails(struct __test_metadata *_metadata, struct ct *ct, int error,
 		  unsigned int kill)
 {
-	ASSERT_EQ(0, begin(ct));
+	ASSERT_EQ(0, begin(ct, false));
 	sync_error = error;
 	EXPECT_EQ(-error, save(ct, kill, !kill));
 	sync_error = 0;
