@@ -33,12 +33,12 @@ static pid_t stray; /* leaves the frozen group in fsync() */
 static int alarms; /* from fsync() on, every so many us */
 static int sync_error;
 
-static void move(pid_t pid)
+static void take_out(pid_t pid)
 {
 	int fd = open("/sys/fs/cgroup/cgroup.procs", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || dprintf(fd, "%d", pid) < 0)
-		ct_say("cannot move pid %d", pid);
+		ct_say("cannot take out pid %d", pid);
 	close(fd);
 }
 
@@ -55,7 +55,7 @@ int fsync(int fd)
 	if (alarms)
 		setitimer(ITIMER_REAL, &often, NULL);
 	if (stray)
-		move(stray);
+		take_out(stray);
 	stray = 0;
 	if (sync_error) {
 		errno = sync_error;
