@@ -264,10 +264,11 @@ at_work() {
 	[ -n "$children" ]
 }
 
-# Refused: one of the tree has its /proc/PID/maps open, as awk does for a moment
-# when it starts.  Who meets it tries again.
-reads_its_maps() {
-	grep -qE '/proc/[0-9]+/maps on a file system of type proc is not supported' log
+# Refused: one of the tree has a file of /proc open, for a moment when it starts:
+# awk its maps, sed (by libselinux) the kinds of file systems.  Who meets it tries
+# again.
+reads_proc() {
+	grep -qE '/proc/([0-9]+/maps|filesystems) on a file system of type proc is not supported' log
 }
 
 # cut_at MS: checkpoint and kill after so many milliseconds, or as soon after as
@@ -282,7 +283,7 @@ cut_at() {
 	done
 	while mapfile -t pids < <(family "$root") && ! checkpoint -o img --kill "$root" 2>log; do
 		ended "$root" && return 2
-		if ! reads_its_maps || ((tries++ == 20)); then
+		if ! reads_proc || ((tries++ == 20)); then
 			say "checkpoint of ${#pids[@]} processes: $(cat log)"
 			return 1
 		fi
