@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
@@ -412,6 +413,35 @@ static int kernel_siginfo_is_kept(struct ct_shared *s, void *arg)
 }
 
 CT_ROUND_TRIP(signal, kernel_siginfo_is_kept)
+
+/* Where no more may be queued, the kernel keeps nothing but the number. */
+static int pending_without_siginfo(struct ct_shared *s, void *arg)
+{
+	static const struct timespec now;
+	union sigval value = { .sival_int = 4711 };
+	struct rlimit limit;
+	siginfo_t si;
+	sigset_t set;
+
+	CT_EQ(s, 0, block_all());
+	CT_EQ(s, 0, getrlimit(RLIMIT_SIGPENDING, &limit));
+	limit.rlim_cur = 0;
+	CT_EQ(s, 0, setrlimit(RLIMIT_SIGPENDING, &limit));
+	CT_EQ(s, 0, syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1));
+	CT_EQ(s, 0, sigqueue(getpid(), SIGUSR2, value));
+	ct_step(s, 1);
+	set = only(SIGUSR1);
+	CT_EQ(s, SIGUSR1, syscall(SYS_rt_sigtimedwait, &set, &si, &now, 8));
+	CT_EQ(s, SI_USER, si.si_code);
+	CT_EQ(s, 0, si.si_pid);
+	set = only(SIGUSR2);
+	CT_EQ(s, SIGUSR2, sigtimedwait(&set, &si, &now));
+	CT_EQ(s, SI_USER, si.si_code);
+	CT_EQ(s, 0, si.si_value.sival_int);
+	return 0;
+}
+
+CT_ROUND_TRIP(signal, pending_without_siginfo)
 
 /* Sent while it does not run, between freeze and restart: to nobody. */
 static int pending_open_signal(struct ct_shared *s, void *arg)

@@ -77,6 +77,43 @@ static long free_on_cpus(void)
 	return sum * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/*
+ * KiB of KASAN's shadow of areas that vfree() has freed: it goes with the areas'
+ * addresses, 32 MiB of which (times the bits of the number of CPUs) are given back
+ * at once (mm/vmalloc.c, lazy_max_pages()).
+ */
+static long shadow_for_later(void)
+{
+	FILE *f = fopen("/proc/vmallocinfo", "re");
+	long size, sum = 0;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strstr(line, "unpurged") &&
+		    sscanf(line, "%*s %ld", &size) == 1)
+			sum += size;
+	if (f)
+		fclose(f);
+	return sum / 8 / 1024;
+}
+
+static bool has_kasan(void)
+{
+	static int known = -1;
+	char line[256];
+	FILE *f;
+
+	if (known >= 0)
+		return known;
+	known = 0;
+	f = fopen("/proc/kallsyms", "re");
+	while (f && !known && fgets(line, sizeof(line), f))
+		known = !!strstr(line, " kasan_save_stack");
+	if (f)
+		fclose(f);
+	return known;
+}
+
 /* Everything that is only kept for later goes. */
 static void settle(void)
 {
@@ -157,6 +194,8 @@ static void take(struct figures *f)
 	take_caches(f);
 	f->available = number_in("/proc/meminfo", "MemAvailable:") +
 		       free_on_cpus();
+	if (has_kasan())
+		f->available += shadow_for_later();
 	f->unreclaimable = number_in("/proc/meminfo", "SUnreclaim:");
 	f->vmalloc = number_in("/proc/meminfo", "VmallocUsed:");
 	f->files = number_in("/proc/sys/fs/file-nr", "");
