@@ -78,23 +78,23 @@ static long free_on_cpus(void)
 }
 
 /*
- * KiB of KASAN's shadow of areas that vfree() has freed: it goes with the areas'
- * addresses, 32 MiB of which (times the bits of the number of CPUs) are given back
- * at once (mm/vmalloc.c, lazy_max_pages()).
+ * KiB of KASAN's shadow of areas that vfree() has freed, such as stacks, at the
+ * most: it goes with the areas' addresses, 32 MiB of which (times the bits of the
+ * number of CPUs) are given back at once (mm/vmalloc.c, lazy_max_pages()).
  */
 static long shadow_for_later(void)
 {
 	FILE *f = fopen("/proc/vmallocinfo", "re");
-	long size, sum = 0;
+	long page = sysconf(_SC_PAGESIZE), size, sum = 0;
 	char line[512];
 
 	while (f && fgets(line, sizeof(line), f))
 		if (strstr(line, "unpurged") &&
 		    sscanf(line, "%*s %ld", &size) == 1)
-			sum += size;
+			sum += (size + 8 * page - 1) / (8 * page);
 	if (f)
 		fclose(f);
-	return sum / 8 / 1024;
+	return sum * (page / 1024);
 }
 
 static bool has_kasan(void)
