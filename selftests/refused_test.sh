@@ -271,6 +271,13 @@ echo "$pages" >/proc/sys/vm/nr_hugepages
 refused io_ports 'I/O ports' <<'PY'
 sys_call_if([38], 173, 0x80, 1, 1)
 PY
+refused landlock 'a Landlock domain' <<'PY'
+rules = sys_call_if([38, 95], 444, struct.pack("Q", 8), 8, 0) # to read directories
+if libc.prctl(38, 1, 0, 0, 0):
+    raise OSError(ctypes.get_errno(), "PR_SET_NO_NEW_PRIVS")
+sys_call(446, rules, 0)
+os.close(rules)
+PY
 refused network_namespace 'network' <<'PY'
 if libc.unshare(0x40000000):
     raise OSError(ctypes.get_errno(), "unshare")
