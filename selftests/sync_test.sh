@@ -115,6 +115,38 @@ sed -n 's/.*to thaw it: //p' message | sh
 # What is written to mappings always is.
 synced only_mappings_without 1 to_stdout
 
+# Who watches a file is told that it is opened, but not by a checkpoint.
+cat >watcher.py <<'PY'
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+fd = libc.inotify_init1(os.O_NONBLOCK)
+if fd < 0 or libc.inotify_add_watch(fd, b"files/grown", 0x20) < 0: # IN_OPEN
+    raise OSError(ctypes.get_errno(), "inotify")
+os.mknod("watches")
+while not os.path.exists("enough"):
+    time.sleep(0.02)
+try:
+    print(len(os.read(fd, 4096)) // 16) # sizeof(struct inotify_event)
+except BlockingIOError:
+    print(0)
+PY
+
+# told_of COMMAND...: how many times somebody opens the file while it runs
+told_of() {
+	local watcher
+
+	rm -f watches enough
+	python3 watcher.py >times &
+	watcher=$!
+	within 20 test -e watches && "$@" >/dev/null && touch enough && wait $watcher && cat times
+}
+
+writes
+[ "$(told_of cat files/grown)" = 1 ] && # it can tell
+	[ "$(told_of checkpoint -o image "$program")" = 0 ] && writes &&
+	[ "$(told_of checkpoint --stop-copy -o image "$program")" = 0 ]
+result $? those_who_watch_a_file_are_not_told
+
 # ---- a disk that fails ----
 # fails WHAT IMAGE: that is all it says; the image that was there stays, and
 # nothing else is left
