@@ -136,9 +136,9 @@ told_of() {
 	local watcher
 
 	rm -f watches enough
-	python3 watcher.py >times &
+	python3 watcher.py >heard &
 	watcher=$!
-	within 20 test -e watches && "$@" >/dev/null && touch enough && wait $watcher && cat times
+	within 20 test -e watches && "$@" >/dev/null && touch enough && wait $watcher && cat heard
 }
 
 writes
